@@ -1,0 +1,202 @@
+"""What the gateway was told, as frozen data with every default filled in.
+
+Made by `config.loader` alone; knows nothing of YAML, of checks or of I/O.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
+Network = IPv4Network | IPv6Network
+
+
+class Secret:
+    """A secret text that shows as `***` wherever it is printed."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the secret; call it only where it is put on the wire."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> str:  # pickle and copy would spread it
+        raise TypeError("a secret is not serialised")
+
+
+class Access(enum.StrEnum):
+    """What a route demands of a request."""
+
+    HEADER_TOKEN = "header-token"
+    UPSTREAM = "upstream"
+    PUBLIC = "public"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A listening address; port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    """`level` is a structlog level name; `format` one of auto, json, console."""
+
+    level: str = "info"
+    format: str = "auto"
+    sanitize: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Counts, sizes in bytes and times in seconds; None is no limit."""
+
+    connections: int = 10_000
+    streams: int = 9_000
+    connections_per_client: int | None = None
+    request_line: int = 8 * 1024
+    header: int = 8 * 1024
+    headers: int = 64 * 1024
+    body: int | None = None
+    header_timeout: float = 10.0
+    body_timeout: float = 60.0
+    write_timeout: float = 60.0
+    keep_alive: float = 75.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrincipalSettings:
+    """Who may call: SHA-256 digests (32 bytes each, one or two) of its tokens; globs of route names."""
+
+    name: str
+    digests: tuple[bytes, ...]
+    routes: tuple[str, ...] = ("*",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds. `idle` is between two reads of a reply; `keep_alive` how long an unused connection is kept."""
+
+    connect: float = 2.0
+    response: float = 30.0
+    idle: float = 60.0
+    keep_alive: float = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One address of an upstream; `scheme` is http or https."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSettings:
+    """How an https upstream is verified."""
+
+    ca: Path | None = None
+    server_name: str | None = None
+    verify: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamCredential:
+    """The gateway's own secret for an upstream, sent in `header`."""
+
+    header: str
+    value: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamSettings:
+    """One service behind the gateway."""
+
+    name: str
+    server: Server
+    timeouts: Timeouts = Timeouts()
+    tls: TlsSettings = TlsSettings()
+    credential: UpstreamCredential | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """A path that starts with `prefix` (whole segments) goes on with `replacement` in its place."""
+
+    prefix: str
+    replacement: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderEdits:
+    """Fields to set (replacing all of that name) and names to remove."""
+
+    set: tuple[tuple[str, str], ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """The route is declared to carry event streams."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteSettings:
+    """One rule. `timeouts` and `credential_headers` have the upstream's and the file's values filled in."""
+
+    name: str
+    path: str
+    upstream: str
+    host: str | None = None
+    methods: frozenset[str] | None = None
+    access: Access = Access.HEADER_TOKEN
+    enabled: bool = True
+    stream: StreamSettings | None = None
+    rewrite: Rewrite | None = None
+    request_headers: HeaderEdits = HeaderEdits()
+    response_headers: HeaderEdits = HeaderEdits()
+    forward_credential: bool = False
+    credential_headers: tuple[str, ...] = ("X-VX11-Token",)
+    timeouts: Timeouts = Timeouts()
+    allow_in_path: frozenset[str] = frozenset()
+
+    @property
+    def token_stream(self) -> bool:
+        """Whether the stream rules bind: GET only, and an event stream or an error."""
+        return self.stream is not None and self.access is Access.UPSTREAM
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The whole file."""
+
+    principals: tuple[PrincipalSettings, ...]
+    upstreams: tuple[UpstreamSettings, ...]
+    routes: tuple[RouteSettings, ...]
+    listen: Address = Address("0.0.0.0", 8000)
+    admin: Address = Address("127.0.0.1", 9100)
+    trusted_peers: tuple[Network, ...] = ()
+    credential_headers: tuple[str, ...] = ("X-VX11-Token",)
+    identity_header: str = "X-Tentaculo-Principal"
+    health_path: str = "/health"
+    log: LogSettings = field(default_factory=LogSettings)
+    limits: Limits = field(default_factory=Limits)
