@@ -1,0 +1,50 @@
+"""Whether a request may pass a route, decided from the credentials it presented; fails closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from tentaculo.access.principals import Principal, Principals
+from tentaculo.config.settings import Access, PrincipalSettings, RouteSettings
+from tentaculo.errors import AmbiguousCredential, Forbidden, RouteDisabled, Unauthorized
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The access rule of one route; `allowed` are the names of the principals that may use it."""
+
+    access: Access
+    enabled: bool
+    principals: Principals
+    allowed: frozenset[str]
+
+    def admit(self, credentials: Sequence[bytes]) -> Principal | None:
+        """Return the principal that was proved, None where the route demands none.
+
+        Raises RouteDisabled, Unauthorized, AmbiguousCredential or Forbidden.
+        """
+        if not self.enabled:
+            raise RouteDisabled
+        if self.access is Access.HEADER_TOKEN:
+            return self._principal(credentials)
+        return None
+
+    def _principal(self, credentials: Sequence[bytes]) -> Principal:
+        if not credentials:
+            raise Unauthorized("missing")
+        if len(credentials) > 1:
+            raise AmbiguousCredential("ambiguous")
+        principal = self.principals.authenticate(credentials[0])
+        if principal is None:
+            raise Unauthorized("unknown")
+        if principal.name not in self.allowed:
+            raise Forbidden("route_not_allowed")
+        return principal
+
+
+def guard_of(route: RouteSettings, principals: Principals, settings: Iterable[PrincipalSettings]) -> Guard:
+    """Compile the guard of one route."""
+    allowed = (p.name for p in settings if any(fnmatchcase(route.name, glob) for glob in p.routes))
+    return Guard(route.access, route.enabled, principals, frozenset(allowed))

@@ -1,0 +1,248 @@
+"""A reply on its way to the client: its head once, its body as it comes, framed for the client.
+
+It takes what an upstream connection read and writes it to the client's transport in one piece.
+Reading and writing are tied together here: a slow client stops the upstream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+from tentaculo.errors import GatewayError, NotAnEventStream, UpstreamRedirect
+from tentaculo.relay.downstream import DownstreamConnection
+from tentaculo.relay.plan import RoutePlan
+from tentaculo.upstream.connection import Ask, UpstreamConnection
+from tentaculo.upstream.deadlines import NEVER
+from tentaculo.upstream.reply import Framing, ReplyHead
+from tentaculo.wire.headers import Meaning, ResponseFields, sort_response_fields
+
+EVENT_STREAM = b"text/event-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSide:
+    """What is known of the client's side of an exchange when its reply begins."""
+
+    connection: DownstreamConnection
+    method: str
+    http10: bool
+    request_id: bytes
+
+
+class StreamWatch(Protocol):
+    """Told when a reply turns out to be a stream."""
+
+    def stream_opening(self, answer: Answer) -> None:
+        """Count the stream; raises TooManyStreams."""
+
+
+class Answer:
+    """The reply of one exchange; `done` is resolved with None, or with what went wrong."""
+
+    __slots__ = (
+        "_ask",
+        "_client",
+        "_plan",
+        "_transport",
+        "_upstream",
+        "_watch",
+        "bytes_out",
+        "chunked",
+        "done",
+        "framed",
+        "is_stream",
+        "keep_alive",
+        "stalled",
+        "started",
+        "status",
+        "uploading",
+    )
+
+    def __init__(self, client: ClientSide, plan: RoutePlan, watch: StreamWatch, *, keep_alive: bool) -> None:
+        self._client = client
+        self._plan = plan
+        self._watch = watch
+        self._transport = client.connection.transport
+        self._upstream: UpstreamConnection | None = None
+        self._ask: Ask | None = None
+        self.done: asyncio.Future[GatewayError | None] = asyncio.get_running_loop().create_future()
+        self.keep_alive = keep_alive
+        self.started = False
+        self.stalled = False
+        self.is_stream = False
+        self.uploading = False
+        self.chunked = False
+        self.framed = True
+        self.status = 0
+        self.bytes_out = 0
+
+    def attach(self, upstream: UpstreamConnection, ask: Ask) -> None:
+        """Say where the reply comes from."""
+        self._upstream = upstream
+        self._ask = ask
+
+    def detach(self) -> None:
+        """Stop an upstream that is still at work."""
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None and not self.done.done():
+            upstream.abort()
+
+    def finish(self, error: GatewayError | None = None) -> None:
+        """Resolve `done`, once."""
+        if not self.done.done():
+            self.done.set_result(error)
+
+    def reopen(self) -> None:
+        """Make ready for another try after one that brought nothing."""
+        self.done = asyncio.get_running_loop().create_future()
+
+    def end(self) -> None:
+        """End a started reply in good order before its upstream does."""
+        self.detach()
+        self.keep_alive = False
+        if not self.done.done() and self.chunked:
+            self._write([b"0\r\n\r\n"])
+        self.finish()
+
+    # From the upstream.
+
+    def interim_received(self, head: ReplyHead) -> None:
+        """Pass a 1xx on; HTTP/1.0 has none."""
+        if self._client.http10 or self._transport is None or self._transport.is_closing():
+            return
+        fields = sort_response_fields(head.fields, self._plan.response_names)
+        self._transport.write(b"".join((_status_line(head), *fields.kept, b"\r\n")))
+
+    def reply_received(self, head: ReplyHead | None, parts: list[bytes], ended: bool) -> None:
+        """Write what one read brought."""
+        out: list[bytes] = []
+        if head is not None:
+            try:
+                out.append(self._begin(head))
+            except GatewayError as error:
+                self.detach()
+                self.finish(error)
+                return
+        if parts or (ended and self.chunked):
+            self._frame(out, parts, ended)
+        self._write(out)
+        if ended:
+            self._upstream = None
+            self.finish()
+
+    def reply_failed(self, error: GatewayError) -> None:
+        """Take the end of a reply that is not whole."""
+        self._upstream = None
+        self.finish(error)
+
+    def _frame(self, out: list[bytes], parts: list[bytes], ended: bool) -> None:
+        if not self.chunked:
+            out += parts
+            self.bytes_out += sum(map(len, parts))
+            return
+        size = sum(map(len, parts))
+        self.bytes_out += size
+        if size:
+            out += (b"%x\r\n" % size, *parts, b"\r\n")
+        if ended:
+            out.append(b"0\r\n\r\n")
+
+    def _write(self, out: list[bytes]) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing() or not out:
+            return
+        transport.write(out[0] if len(out) == 1 else b"".join(out))
+
+    # The head.
+
+    def _begin(self, head: ReplyHead) -> bytes:
+        streaming = head.status == 200 and head.content_type[:17].lower() == EVENT_STREAM
+        if self._plan.settings.token_stream:
+            check_stream_reply(head, self._client.method, streaming=streaming)
+        if streaming and head.framing is not Framing.NONE:
+            self._watch.stream_opening(self)
+            self.is_stream = True
+        self.status = head.status
+        self.started = True
+        if (self.is_stream or self._plan.settings.stream is not None) and self._ask is not None:
+            self._never_idle(self._ask)
+        if self.uploading:
+            self.keep_alive = False  # the rest of the body may never come
+        framing = self._framing(head)
+        fields = sort_response_fields(head.fields, self._plan.response_names)
+        return b"".join((_status_line(head), *fields.kept, framing, self._added(fields, streaming), b"\r\n"))
+
+    def _never_idle(self, ask: Ask) -> None:
+        ask.idle_timeout = NEVER
+        if self._upstream is not None:
+            self._upstream.deadline = NEVER
+
+    def _framing(self, head: ReplyHead) -> bytes:
+        self.framed = not self._client.http10 or head.framing in (Framing.LENGTH, Framing.NONE)
+        if head.framing is Framing.CHUNKED or head.framing is Framing.CLOSE:
+            if self._client.http10:
+                self.keep_alive = False
+            else:
+                self.chunked = True
+        line = b"Transfer-Encoding: chunked\r\n" if self.chunked else b""
+        if not self.keep_alive:
+            return line + b"Connection: close\r\n"
+        return line + b"Connection: keep-alive\r\n" if self._client.http10 else line
+
+    def _added(self, fields: ResponseFields, streaming: bool) -> bytes:
+        plan, seen = self._plan, fields.seen
+        added = plan.response_lines
+        if Meaning.REQUEST_ID not in seen:
+            added += b"X-Request-Id: %b\r\n" % self._client.request_id
+        if streaming and Meaning.ACCEL_BUFFERING not in seen:
+            added += b"X-Accel-Buffering: no\r\n"
+        if plan.settings.stream is not None and Meaning.REFERRER_POLICY not in seen:
+            added += b"Referrer-Policy: no-referrer\r\n"
+        if Meaning.CACHE_CONTROL not in seen:
+            if streaming:
+                added += b"Cache-Control: no-store\r\n"
+            elif plan.vary:
+                added += b"Cache-Control: private\r\n"
+        return added if Meaning.VARY in seen else added + plan.vary
+
+    # From the client's connection.
+
+    def client_paused(self) -> None:
+        """Stop reading: the client takes no more for now."""
+        if self._upstream is not None:
+            self._upstream.pause_reading()
+
+    def client_resumed(self) -> None:
+        """Go on reading."""
+        if self._upstream is not None:
+            self._upstream.resume_reading()
+
+    def client_stalled(self) -> None:
+        """End an exchange whose client took nothing for too long."""
+        self.stalled = True
+        self.keep_alive = False
+        self.detach()
+        self.finish()
+
+
+def check_stream_reply(head: ReplyHead, method: str, *, streaming: bool) -> None:
+    """Hold an upstream to the rules of a route that a token opens.
+
+    It yields an event stream, a 204 or an error; anything else would make the stream's exemption
+    good for ordinary calls.  Raises UpstreamRedirect or NotAnEventStream.
+    """
+    status = head.status
+    if 300 <= status < 400 and status != 304:
+        raise UpstreamRedirect(str(status))
+    if streaming or status == 204 or status >= 400:
+        return
+    if method == "OPTIONS" and status == 200 and head.length == 0:
+        return
+    raise NotAnEventStream(str(status))
+
+
+def _status_line(head: ReplyHead) -> bytes:
+    return b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)
+

@@ -1,0 +1,105 @@
+"""The main listener: admits connections up to the limits and hands requests to the relay."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Protocol
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from tentaculo.config.settings import Limits, Network
+from tentaculo.errors import GatewayError, TooManyConnections
+from tentaculo.relay.downstream import DownstreamConnection
+from tentaculo.relay.response import RelayedResponse
+from tentaculo.upstream.deadlines import Deadlines
+from tentaculo.wire.forwarded import Peer, is_trusted
+
+RETRY_AFTER = (("Retry-After", "1"),)
+
+
+class Handling(Protocol):
+    """What the listener needs of the relay."""
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+
+    def unparsed(self, peer: Peer, error: GatewayError) -> bytes:
+        """Log a request that was refused before it was one, and return the answer."""
+
+    def connection_opened(self) -> None:
+        """Count."""
+
+    def connection_closed(self) -> None:
+        """Count."""
+
+
+class Listener(web.Server):
+    """aiohttp's low-level server with connections of our own."""
+
+    max_fields = 256
+    lingering_seconds = 5.0
+    read_buffer = 64 * 1024
+
+    def __init__(
+        self, relay: Handling, *, limits: Limits, trusted_peers: tuple[Network, ...], deadlines: Deadlines
+    ) -> None:
+        super().__init__(relay.handle, handler_cancellation=True)
+        self.limits = limits
+        self.deadlines = deadlines
+        self.head_limit = limits.headers + limits.request_line
+        self._relay = relay
+        self._trusted_peers = trusted_peers
+        self._open = 0
+        self._per_client: Counter[str] = Counter()
+
+    def __call__(self) -> RequestHandler:
+        """Return the protocol of a new connection."""
+        return DownstreamConnection(self, loop=self._loop)
+
+    def peer_of(self, transport: asyncio.BaseTransport) -> Peer:
+        """Return who is at the other end; an IPv4 address mapped into IPv6 shows as IPv4."""
+        name = transport.get_extra_info("peername") or ("unknown",)
+        address = str(name[0]).removeprefix("::ffff:")
+        return Peer(address, is_trusted(address, self._trusted_peers))
+
+    def admit(self, connection: DownstreamConnection) -> GatewayError | None:
+        """Count a new connection; return why it is refused, if it is."""
+        self._open += 1
+        self._per_client[connection.peer.address] += 1
+        self._relay.connection_opened()
+        per_client = self.limits.connections_per_client
+        if self._open > self.limits.connections:
+            return TooManyConnections("connections", headers=RETRY_AFTER)
+        if per_client is None or connection.peer.trusted:
+            return None
+        if self._per_client[connection.peer.address] > per_client:
+            return TooManyConnections("connections_per_client", headers=RETRY_AFTER)
+        return None
+
+    def released(self, connection: DownstreamConnection) -> None:
+        """Count a connection that is gone."""
+        address = connection.peer.address
+        self._open -= 1
+        self._per_client[address] -= 1
+        if not self._per_client[address]:
+            del self._per_client[address]
+        self._relay.connection_closed()
+
+    @property
+    def open_connections(self) -> int:
+        """How many clients are connected."""
+        return self._open
+
+    def refused(self, connection: DownstreamConnection, error: GatewayError) -> bytes:
+        """Return the answer for a connection that ends before a request was parsed."""
+        return self._relay.unparsed(connection.peer, error)
+
+    def malformed(self, request: web.BaseRequest, error: GatewayError) -> web.StreamResponse:
+        """Answer a request that the parser refused."""
+        protocol, transport = request.protocol, request.transport
+        assert isinstance(protocol, DownstreamConnection)
+        if transport is not None:
+            transport.write(self._relay.unparsed(protocol.peer, error))
+        return RelayedResponse(keep_alive=False)

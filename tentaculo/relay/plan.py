@@ -1,0 +1,101 @@
+"""A route with everything about it that can be worked out before a request comes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tentaculo.access.guard import Guard, guard_of
+from tentaculo.access.principals import Principals
+from tentaculo.config.settings import Access, HeaderEdits, RouteSettings, Settings, UpstreamSettings
+from tentaculo.telemetry.metrics import RouteMetrics
+from tentaculo.upstream.pool import Pool
+from tentaculo.wire.headers import NameTable, field_lines, request_names, response_names
+
+VIA = b"Via: 1.1 tentaculo\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePlan:
+    """One compiled route.
+
+    `request_lines` and `response_lines` are header bytes that are the same for every exchange;
+    `silent_lines` are added to a reply to a checked call where the upstream said nothing itself.
+    """
+
+    settings: RouteSettings
+    guard: Guard
+    pool: Pool
+    metrics: RouteMetrics
+    request_names: NameTable
+    response_names: NameTable
+    request_lines: bytes
+    response_lines: bytes
+    identity_prefix: bytes | None
+    own_host: bytes | None
+    authority: bytes
+    vary: bytes
+    keep_credentials: bool
+    rewrite_from: str | None
+    rewrite_to: str
+
+    def rewritten(self, path: str) -> str:
+        """Return the path that the upstream is asked for."""
+        if self.rewrite_from is None or not path.startswith(self.rewrite_from):
+            return path
+        rest = path[len(self.rewrite_from) :]
+        return (self.rewrite_to + rest) if rest.startswith("/") else f"{self.rewrite_to}/{rest}"
+
+
+def compile_route(
+    route: RouteSettings,
+    settings: Settings,
+    *,
+    principals: Principals,
+    pool: Pool,
+    upstream: UpstreamSettings,
+    metrics: RouteMetrics,
+) -> RoutePlan:
+    """Work out everything about a route that no request can change."""
+    edits, credential = route.request_headers, upstream.credential
+    own = [(name, value) for name, value in edits.set if name.lower() != "host"]
+    if credential is not None:
+        own.append((credential.header, credential.value.reveal()))
+    checked = route.access is Access.HEADER_TOKEN
+    return RoutePlan(
+        settings=route,
+        guard=guard_of(route, principals, settings.principals),
+        pool=pool,
+        metrics=metrics,
+        request_names=request_names(
+            credentials=route.credential_headers,
+            identity=settings.identity_header,
+            remove=[*edits.remove, *(name for name, _ in own), *([settings.identity_header] if checked else [])],
+        ),
+        response_names=response_names(remove=_names(route.response_headers)),
+        request_lines=field_lines(own) + VIA,
+        response_lines=field_lines(route.response_headers.set),
+        identity_prefix=settings.identity_header.encode() + b": " if checked else None,
+        own_host=_own_host(edits),
+        authority=authority_of(upstream),
+        vary=field_lines((("Vary", ", ".join(route.credential_headers)),)) if checked else b"",
+        keep_credentials=route.forward_credential or route.access is Access.UPSTREAM,
+        rewrite_from=route.rewrite.prefix.rstrip("/") if route.rewrite else None,
+        rewrite_to=route.rewrite.replacement.rstrip("/") if route.rewrite else "",
+    )
+
+
+
+def _names(edits: HeaderEdits) -> list[str]:
+    return [*edits.remove, *(name for name, _ in edits.set)]
+
+
+def _own_host(edits: HeaderEdits) -> bytes | None:
+    return next((value.encode("latin-1") for name, value in edits.set if name.lower() == "host"), None)
+
+
+def authority_of(upstream: UpstreamSettings) -> bytes:
+    """Return the upstream's own `Host`, without a default port."""
+    server = upstream.server
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    default = {"http": 80, "https": 443}[server.scheme]
+    return (host if server.port == default else f"{host}:{server.port}").encode()

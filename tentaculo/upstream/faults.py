@@ -1,0 +1,30 @@
+"""The one table from faults of sockets, TLS and the parser to the errors of the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+import httptools
+
+from tentaculo.errors import GatewayError, UpstreamProtocolError, UpstreamTimeout, UpstreamUnreachable
+
+_TABLE: tuple[tuple[type[BaseException], type[GatewayError], str], ...] = (
+    (TimeoutError, UpstreamTimeout, "connect_timeout"),
+    (asyncio.TimeoutError, UpstreamTimeout, "connect_timeout"),
+    (ssl.SSLCertVerificationError, UpstreamUnreachable, "certificate"),
+    (ssl.SSLError, UpstreamUnreachable, "tls"),
+    (ConnectionRefusedError, UpstreamUnreachable, "refused"),
+    (ConnectionResetError, UpstreamUnreachable, "reset"),
+    (httptools.HttpParserUpgrade, UpstreamProtocolError, "upgrade"),
+    (httptools.HttpParserError, UpstreamProtocolError, "parse"),
+    (OSError, UpstreamUnreachable, "unreachable"),
+)
+
+
+def translate(fault: BaseException) -> GatewayError:
+    """Return the gateway's error for a fault; its reason is a fixed word, never the fault's text."""
+    for kind, error, reason in _TABLE:
+        if isinstance(fault, kind):
+            return error(reason)
+    return UpstreamUnreachable("unreachable")

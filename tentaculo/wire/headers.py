@@ -1,0 +1,223 @@
+"""Which header fields go on to the other side, and which stop here (RFC 9110 section 7.6).
+
+Pure: fields come in as raw byte pairs and leave as raw bytes.  What a name means is decided once
+per spelling and remembered, so that an ordinary field costs one dictionary look-up.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+Field = tuple[bytes, bytes]
+Fields = Iterable[Field]
+
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-connection",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-authentication-info",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"http2-settings",
+    }
+)
+IDENTITY = frozenset({b"remote-user", b"x-remote-user", b"x-auth-request-user", b"x-authenticated-user"})
+FORWARDING = frozenset({b"forwarded", b"x-real-ip", b"x-request-id", b"x-original-url", b"x-rewrite-url"})
+REMEMBERED_NAMES = 1024
+
+
+class Meaning(enum.IntEnum):
+    """What the gateway does with a field of a given name."""
+
+    PASS = 0
+    DROP = 1
+    CREDENTIAL = 2
+    BEARER = 3
+    CONNECTION = 4
+    FORWARDING = 5
+    EXPECT = 6
+    VIA = 7
+    CACHE_CONTROL = 8
+    VARY = 9
+    ACCEL_BUFFERING = 10
+    REQUEST_ID = 11
+    REFERRER_POLICY = 12
+    SET_BY_ROUTE = 13
+
+
+_PASS = Meaning.PASS
+
+
+class NameTable:
+    """Meaning of each field name; unknown names are judged by `_judge` once and remembered."""
+
+    __slots__ = ("_known", "_meanings", "_prefixes")
+
+    def __init__(self, meanings: dict[bytes, Meaning], prefixes: dict[bytes, Meaning]) -> None:
+        self._meanings = meanings
+        self._prefixes = prefixes
+        self._known: dict[bytes, Meaning] = {}
+
+    def meaning(self, name: bytes) -> Meaning:
+        """Return what a field of this name (as spelled) means."""
+        found = self._known.get(name)
+        if found is None:
+            found = self._judge(name.lower())
+            if len(self._known) < REMEMBERED_NAMES and len(name) <= 64:
+                self._known[name] = found
+        return found
+
+    def _judge(self, name: bytes) -> Meaning:
+        known = self._meanings.get(name)
+        if known is not None:
+            return known
+        if b"_" in name:  # X_Token and X-Token are one name to CGI-like backends
+            return Meaning.DROP
+        return next((m for prefix, m in self._prefixes.items() if name.startswith(prefix)), _PASS)
+
+
+def request_names(*, credentials: Iterable[str], identity: str, remove: Iterable[str]) -> NameTable:
+    """Compile the table for requests of one route.
+
+    `credentials` are its credential headers, `identity` the identity header (believed from trusted
+    peers, unless it is in `remove`), `remove` what the route removes or sets itself.
+    """
+    meanings = dict.fromkeys((*HOP_BY_HOP, b"host", b"content-length"), Meaning.DROP)
+    meanings |= dict.fromkeys((*FORWARDING, *IDENTITY, identity.lower().encode()), Meaning.FORWARDING)
+    meanings |= {b"connection": Meaning.CONNECTION, b"expect": Meaning.EXPECT, b"via": Meaning.VIA}
+    meanings |= dict.fromkeys((name.lower().encode() for name in remove), Meaning.DROP)
+    for name in credentials:
+        lower = name.lower().encode()
+        meanings[lower] = Meaning.BEARER if lower == b"authorization" else Meaning.CREDENTIAL
+    prefixes = {b"x-forwarded-": Meaning.FORWARDING, b"x-auth-request-": Meaning.FORWARDING}
+    return NameTable(meanings, prefixes)
+
+
+def response_names(*, remove: Iterable[str]) -> NameTable:
+    """Compile the table for responses of one route; `remove` is what it removes or sets itself."""
+    meanings = dict.fromkeys(HOP_BY_HOP, Meaning.DROP)
+    meanings |= {
+        b"connection": Meaning.CONNECTION,
+        b"cache-control": Meaning.CACHE_CONTROL,
+        b"vary": Meaning.VARY,
+        b"x-accel-buffering": Meaning.ACCEL_BUFFERING,
+        b"x-request-id": Meaning.REQUEST_ID,
+        b"referrer-policy": Meaning.REFERRER_POLICY,
+    }
+    meanings |= dict.fromkeys((name.lower().encode() for name in remove), Meaning.SET_BY_ROUTE)
+    return NameTable(meanings, {})
+
+
+@dataclass(slots=True)
+class RequestFields:
+    """A request's fields, sorted: `kept` are raw pieces to be joined, the rest is for decisions."""
+
+    kept: list[bytes] = field(default_factory=list)
+    credentials: list[bytes] = field(default_factory=list)
+    forwarding: list[Field] = field(default_factory=list)
+    expect: list[bytes] = field(default_factory=list)
+
+
+def sort_request_fields(fields: Fields, names: NameTable, *, keep_credentials: bool) -> RequestFields:
+    """Sort a request's fields into what is forwarded and what the gateway decides on.
+
+    `keep_credentials` also forwards the credential fields.  Names listed in `Connection` are
+    dropped, but never a credential (RFC 9110 section 7.6.1 would let a client remove it).
+    """
+    result = RequestFields()
+    kept = result.kept
+    listed: list[bytes] = []
+    meaning = names.meaning
+    for name, value in fields:
+        action = meaning(name)
+        if action is _PASS or action is Meaning.VIA:
+            kept += (name, b": ", value, b"\r\n")
+        elif action is Meaning.CONNECTION:
+            listed.append(value)
+        else:
+            _sort_special(result, action, (name, value), keep_credentials)
+    if listed and (dropped := connection_options(listed)):
+        result.kept = _without(kept, dropped, names)
+    return result
+
+
+def _sort_special(result: RequestFields, action: Meaning, item: Field, keep_credentials: bool) -> None:
+    name, value = item
+    if action is Meaning.CREDENTIAL or action is Meaning.BEARER:
+        token = value if action is Meaning.CREDENTIAL else bearer_token(value)
+        if token is not None:
+            result.credentials.append(token)
+        if keep_credentials or token is None:
+            result.kept += (name, b": ", value, b"\r\n")
+    elif action is Meaning.FORWARDING:
+        result.forwarding.append(item)
+    elif action is Meaning.EXPECT:
+        result.expect.append(value)
+
+
+def bearer_token(value: bytes) -> bytes | None:
+    """Return the token of a Bearer credential (RFC 6750 section 2.1), None for another scheme."""
+    scheme, _, token = value.partition(b" ")
+    return token.strip() if scheme.lower() == b"bearer" else None
+
+
+_PLAIN_OPTIONS = frozenset({b"close", b"keep-alive"})
+
+
+def connection_options(values: Iterable[bytes]) -> frozenset[bytes]:
+    """Return the lower-case field names that `Connection` values list."""
+    options = {option.strip().lower() for value in values for option in value.split(b",")}
+    return frozenset(options - _PLAIN_OPTIONS - {b""})
+
+
+def _without(pieces: list[bytes], dropped: frozenset[bytes], names: NameTable) -> list[bytes]:
+    kept: list[bytes] = []
+    for start in range(0, len(pieces), 4):
+        name = pieces[start]
+        credential = names.meaning(name) in (Meaning.CREDENTIAL, Meaning.BEARER)
+        if credential or name.lower() not in dropped:
+            kept += pieces[start : start + 4]
+    return kept
+
+
+@dataclass(slots=True)
+class ResponseFields:
+    """A reply's fields: `kept` raw pieces, and which of the fields that the gateway may add are there."""
+
+    kept: list[bytes] = field(default_factory=list)
+    seen: set[Meaning] = field(default_factory=set)
+
+
+def sort_response_fields(fields: Fields, names: NameTable) -> ResponseFields:
+    """Keep a reply's end-to-end fields in name, order and repetition."""
+    result = ResponseFields()
+    kept = result.kept
+    listed: list[bytes] = []
+    meaning = names.meaning
+    for name, value in fields:
+        action = meaning(name)
+        if action is _PASS:
+            kept += (name, b": ", value, b"\r\n")
+        elif action is Meaning.CONNECTION:
+            listed.append(value)
+        elif action > Meaning.CONNECTION and action is not Meaning.SET_BY_ROUTE:
+            result.seen.add(action)
+            kept += (name, b": ", value, b"\r\n")
+    if listed and (dropped := connection_options(listed) - FRAMING):
+        result.kept = _without(kept, dropped, names)
+    return result
+
+
+FRAMING = frozenset({b"content-length", b"content-type"})
+
+
+def field_lines(fields: Iterable[tuple[str, str]]) -> bytes:
+    """Write static fields as header lines."""
+    return b"".join(b"%b: %b\r\n" % (name.encode("latin-1"), value.encode("latin-1")) for name, value in fields)
