@@ -115,7 +115,7 @@ class Answer:
         fields = sort_response_fields(head.fields, self._plan.response_names)
         self._transport.write(b"".join((_status_line(head), *fields.kept, b"\r\n")))
 
-    def reply_received(self, head: ReplyHead | None, parts: list[bytes], ended: bool) -> None:
+    def reply_received(self, head: ReplyHead | None, parts: list[bytes], *, ended: bool) -> None:
         """Write what one read brought."""
         out: list[bytes] = []
         if head is not None:
@@ -126,7 +126,7 @@ class Answer:
                 self.finish(error)
                 return
         if parts or (ended and self.chunked):
-            self._frame(out, parts, ended)
+            self._frame(out, parts, ended=ended)
         self._write(out)
         if ended:
             self._upstream = None
@@ -137,7 +137,7 @@ class Answer:
         self._upstream = None
         self.finish(error)
 
-    def _frame(self, out: list[bytes], parts: list[bytes], ended: bool) -> None:
+    def _frame(self, out: list[bytes], parts: list[bytes], *, ended: bool) -> None:
         if not self.chunked:
             out += parts
             self.bytes_out += sum(map(len, parts))
@@ -172,7 +172,9 @@ class Answer:
             self.keep_alive = False  # the rest of the body may never come
         framing = self._framing(head)
         fields = sort_response_fields(head.fields, self._plan.response_names)
-        return b"".join((_status_line(head), *fields.kept, framing, self._added(fields, streaming), b"\r\n"))
+        return b"".join(
+            (_status_line(head), *fields.kept, framing, self._added(fields, streaming=streaming), b"\r\n")
+        )
 
     def _never_idle(self, ask: Ask) -> None:
         ask.idle_timeout = NEVER
@@ -191,7 +193,7 @@ class Answer:
             return line + b"Connection: close\r\n"
         return line + b"Connection: keep-alive\r\n" if self._client.http10 else line
 
-    def _added(self, fields: ResponseFields, streaming: bool) -> bytes:
+    def _added(self, fields: ResponseFields, *, streaming: bool) -> bytes:
         plan, seen = self._plan, fields.seen
         added = plan.response_lines
         if Meaning.REQUEST_ID not in seen:
@@ -245,4 +247,3 @@ def check_stream_reply(head: ReplyHead, method: str, *, streaming: bool) -> None
 
 def _status_line(head: ReplyHead) -> bytes:
     return b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)
-

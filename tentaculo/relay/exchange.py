@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, cast
 from aiohttp import web
 from aiohttp.http import HttpVersion10, HttpVersion11
 
-from tentaculo.access.principals import Principal
 from tentaculo.errors import (
     BadRequest,
     BadTarget,
@@ -29,6 +28,7 @@ from tentaculo.relay.downstream import DownstreamConnection
 from tentaculo.relay.plan import RoutePlan
 from tentaculo.relay.problem import plain_response, problem
 from tentaculo.relay.record import Record
+from tentaculo.relay.request_head import Outgoing, host_of
 from tentaculo.relay.response import RelayedResponse
 from tentaculo.relay.upload import Upload
 from tentaculo.upstream.connection import Ask, UpstreamConnection
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
+ORDINARY_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _CLOSING_STATUSES = frozenset({400, 408, 413, 505})
 _STREAM_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -56,12 +57,10 @@ class Exchange:
         "_fields",
         "_forwarding",
         "_host",
-        "_principal",
         "_relay",
         "_request",
         "_snapshot",
         "_upload",
-        "_upstream",
         "record",
     )
 
@@ -72,9 +71,7 @@ class Exchange:
         self._connection = cast(DownstreamConnection, request.protocol)
         self._answer: Answer | None = None
         self._fields: RequestFields | None = None
-        self._principal: Principal | None = None
         self._upload: Upload | None = None
-        self._upstream: UpstreamConnection | None = None
         self._end_reason: str | None = None
         self._forwarding: bytes | None = None
         self._host = ""
@@ -110,9 +107,9 @@ class Exchange:
         )
         if self._connection.peer.trusted:
             self._believe(fields)
-        self._principal = self.record.principal = plan.guard.admit(fields.credentials)
+        self.record.principal = plan.guard.admit(fields.credentials)
         self._check_limits(plan, fields)
-        await self._forward(plan, self._request_head(plan, target, fields))
+        await self._forward(plan, self._outgoing(target, fields).head(plan))
 
     # Decisions.
 
@@ -121,7 +118,7 @@ class Exchange:
         if request.version != HttpVersion11 and request.version != HttpVersion10:
             raise VersionNotSupported("version")
         if request.method in REFUSED_METHODS:
-            raise MethodNotAllowed("method", headers=(("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),))
+            raise MethodNotAllowed("method", headers=(("Allow", ORDINARY_METHODS),))
         if self._connection.measure_heads:
             size = sum(len(name) + len(value) + 4 for name, value in request.raw_headers)
             if size > self._snapshot.settings.limits.headers:
@@ -151,44 +148,24 @@ class Exchange:
 
     # The request's way up.
 
-    def _request_head(self, plan: RoutePlan, target: Target, fields: RequestFields) -> bytes:
-        request = self._request
-        path = plan.rewritten(target.path) if plan.rewrite_from is not None else target.path
-        line = f"{request.method} {path}" if target.query is None else f"{request.method} {path}?{target.query}"
-        host = request.headers.get("Host", "").encode() or plan.authority
-        pieces = [line.encode(), b" HTTP/1.1\r\nHost: ", plan.own_host or host, b"\r\n"]
-        pieces += fields.kept
-        pieces += (self._framing_line(fields), self._forwarding_lines(host), plan.request_lines)
-        if self._principal is not None and plan.identity_prefix is not None:
-            pieces += (plan.identity_prefix, self._principal.name.encode(), b"\r\n")
-        pieces += (b"X-Request-Id: ", self.record.request_id.encode(), b"\r\n\r\n")
-        return b"".join(pieces)
-
-    def _framing_line(self, fields: RequestFields) -> bytes:
-        request = self._request
-        if not request.body_exists:
-            return b"Content-Length: 0\r\n" if "Content-Length" in request.headers else b""
-        chunked = "Transfer-Encoding" in request.headers
-        self._upload = upload = Upload(request.content, self._snapshot.settings.limits, chunked=chunked)
-        line = b"Transfer-Encoding: chunked\r\n"
-        if not chunked:
-            line = b"Content-Length: %d\r\n" % int(request.headers["Content-Length"])
-        expects = fields.expect and not upload.is_complete and request.version == HttpVersion11
-        return line + b"Expect: 100-continue\r\n" if expects else line
-
-    def _forwarding_lines(self, host: bytes) -> bytes:
-        if self._forwarding is not None:
-            return self._forwarding
-        return b"%bX-Forwarded-Host: %b\r\n" % (self._connection.forwarded, host)
-
     def _believe(self, fields: RequestFields) -> None:
         """Take a trusted peer's word for who sent the request."""
-        host = self._request.headers.get("Host", "").encode()
         trusted = self._snapshot.settings.trusted_peers
-        origin = trusted_origin(self._connection.peer, host, fields.forwarding, trusted)
+        origin = trusted_origin(self._connection.peer, host_of(self._request), fields.forwarding, trusted)
         self._forwarding = origin.lines
         self.record.client = origin.client
         self.record.request_id = origin.request_id or self.record.request_id
+
+    def _outgoing(self, target: Target, fields: RequestFields) -> Outgoing:
+        request = self._request
+        if request.body_exists:
+            chunked = "Transfer-Encoding" in request.headers
+            self._upload = Upload(request.content, self._snapshot.settings.limits, chunked=chunked)
+        forwarding = self._forwarding
+        if forwarding is None:
+            forwarding = b"%bX-Forwarded-Host: %b\r\n" % (self._connection.forwarded, host_of(request))
+        principal, request_id = self.record.principal, self.record.request_id
+        return Outgoing(request, target, fields, principal, self._upload, forwarding, request_id)
 
     async def _forward(self, plan: RoutePlan, head: bytes) -> None:
         self._answer = answer = Answer(self._client_side(), plan, self, keep_alive=self._keeps_alive())
@@ -215,7 +192,6 @@ class Exchange:
     ) -> GatewayError | None:
         timeouts = self.record.timeouts
         ask = Ask(answer, self._request.method == "HEAD", timeouts.response, timeouts.idle)
-        self._upstream = upstream
         answer.attach(upstream, ask)
         upstream.ask(ask, head, whole=whole)
         if self._connection.writing_paused:

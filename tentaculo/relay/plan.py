@@ -69,7 +69,11 @@ def compile_route(
         request_names=request_names(
             credentials=route.credential_headers,
             identity=settings.identity_header,
-            remove=[*edits.remove, *(name for name, _ in own), *([settings.identity_header] if checked else [])],
+            remove=[
+                *edits.remove,
+                *(name for name, _ in own),
+                *([settings.identity_header] if checked else []),
+            ],
         ),
         response_names=response_names(remove=_names(route.response_headers)),
         request_lines=field_lines(own) + VIA,
@@ -82,7 +86,6 @@ def compile_route(
         rewrite_from=route.rewrite.prefix.rstrip("/") if route.rewrite else None,
         rewrite_to=route.rewrite.replacement.rstrip("/") if route.rewrite else "",
     )
-
 
 
 def _names(edits: HeaderEdits) -> list[str]:

@@ -1,6 +1,6 @@
 """One HTTP/1.1 connection to an upstream: sends a request, hands the reply to a sink as it comes.
 
-It knows framing (RFC 9112) and flow control; it knows nothing of routes, clients or pools.
+It knows flow control and deadlines; it knows nothing of routes, clients or pools.
 """
 
 from __future__ import annotations
@@ -10,16 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-import httptools
-
 from tentaculo.errors import GatewayError, UpstreamProtocolError, UpstreamTimeout, UpstreamUnreachable
 from tentaculo.upstream.deadlines import NEVER, Deadlines
 from tentaculo.upstream.faults import translate
 from tentaculo.upstream.reply import Framing, ReplyHead, ReplySink
-
-HEAD_LIMIT = 256 * 1024
-_NO_BODY = frozenset({204, 304})
-_NOTEWORTHY = frozenset(map(len, (b"connection", b"keep-alive", b"content-type", b"content-length", b"transfer-encoding")))
+from tentaculo.upstream.reply_parser import ReplyParser
 
 
 @dataclass(slots=True)
@@ -33,29 +28,24 @@ class Ask:
 
 
 class UpstreamConnection(asyncio.Protocol):
-    """A connection that carries one exchange after another, never two at once."""
+    """A connection that carries one exchange after another, never two at once.
+
+    `served` counts them; `idle_since` is set by whoever keeps it; `peer_closed` tells that the
+    upstream has closed its side.
+    """
 
     __slots__ = (
         "_ask",
-        "_broken",
+        "_deadlines",
         "_drained",
-        "_ended",
-        "_head",
-        "_head_bytes",
-        "_head_done",
-        "_head_given",
         "_on_closed",
         "_on_idle",
         "_parser",
-        "_parts",
-        "_peer_keep_alive",
         "_reading_paused",
-        "_uploading",
-        "_deadlines",
         "_transport",
+        "_uploading",
         "deadline",
         "idle_since",
-        "keep_alive",
         "peer_closed",
         "served",
     )
@@ -70,45 +60,33 @@ class UpstreamConnection(asyncio.Protocol):
         self._deadlines = deadlines
         self._on_idle = on_idle
         self._on_closed = on_closed
+        self._parser = ReplyParser(self._interim_received)
         self._transport: asyncio.Transport | None = None
         self._ask: Ask | None = None
         self._drained: asyncio.Future[None] | None = None
-        self._peer_keep_alive: float | None = None
         self._reading_paused = False
         self._uploading = False
         self.deadline = NEVER
-        self.keep_alive = True
-        self.peer_closed = False
         self.idle_since = 0.0
+        self.peer_closed = False
         self.served = 0
-        self._parser = httptools.HttpResponseParser(self)
-        self._reset()
-
-    def _reset(self) -> None:
-        self._head = ReplyHead()
-        self._parts: list[bytes] = []
-        self._head_bytes = 0
-        self._head_done = False
-        self._head_given = False
-        self._ended = False
-        self._broken = False
 
     # What an exchange does.
 
     @property
     def is_open(self) -> bool:
         """Whether a request may still be written."""
-        return self._transport is not None and not self._transport.is_closing()
+        return self._transport is not None and not self._transport.is_closing() and not self.peer_closed
 
     @property
     def is_stale(self) -> bool:
         """Whether it served before and then broke without a byte of the last reply."""
-        return self.served > 0 and self._transport is None and not self._head_bytes and not self._head_done
+        return self.served > 0 and self._transport is None and self._parser.untouched
 
     @property
     def peer_keep_alive(self) -> float | None:
         """Seconds for which the upstream said it keeps an idle connection, None where it did not."""
-        return self._peer_keep_alive
+        return self._parser.keep_alive_seconds
 
     @property
     def fileno(self) -> int:
@@ -116,15 +94,25 @@ class UpstreamConnection(asyncio.Protocol):
         sock = self._transport and self._transport.get_extra_info("socket")
         return sock.fileno() if sock else -1
 
+    @property
+    def unsent(self) -> int:
+        """Bytes written but not taken by the system."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
     def ask(self, ask: Ask, data: bytes, *, whole: bool) -> None:
         """Send a request's head and what there is of its body; `whole` when that is all of it.
 
-        The connection must be open and idle.  The reply goes to `ask.sink`.
+        The connection must be idle.  The reply goes to `ask.sink`, at once as failed where the
+        upstream has closed meanwhile.
         """
+        if not self.is_open:
+            ask.sink.reply_failed(UpstreamUnreachable("closed"))
+            return
         self._ask = ask
         self._uploading = not whole
+        self._parser.expect(is_head=ask.is_head)
         self.deadline = self._deadlines.clock() + ask.response_timeout if whole else NEVER
-        cast(asyncio.Transport, self._transport).write(data)
+        self.write(data)
 
     def write(self, data: bytes) -> None:
         """Send a piece of the request's body."""
@@ -134,18 +122,13 @@ class UpstreamConnection(asyncio.Protocol):
     def finish_request(self) -> None:
         """Say that the request is whole; the wait for the reply begins."""
         self._uploading = False
-        if self._ask is not None and not self._head_done:
+        if self._ask is not None and not self._parser.head_done:
             self.deadline = self._deadlines.clock() + self._ask.response_timeout
 
     async def drained(self) -> None:
         """Wait until more may be written; returns at once where nothing is held up, or it closed."""
         if self._drained is not None:
             await asyncio.shield(self._drained)
-
-    @property
-    def unsent(self) -> int:
-        """Bytes written but not taken by the system."""
-        return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
     def pause_reading(self) -> None:
         """Stop reading; the idle time stands still."""
@@ -165,13 +148,11 @@ class UpstreamConnection(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once; the sink hears nothing more."""
         self._ask = None
-        self.keep_alive = False
         if self._transport is not None:
             self._transport.abort()
 
     def close(self) -> None:
         """Close an idle connection."""
-        self.keep_alive = False
         if self._transport is not None:
             self._transport.close()
 
@@ -184,20 +165,20 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._deadlines.forget(self)
         self._transport = None
-        self.keep_alive = False
         self.resume_writing()
         ask, self._ask = self._ask, None
         self._on_closed(self)
         if ask is not None:
-            self._cut(ask, exc)
+            self._cut(ask.sink, exc)
 
-    def _cut(self, ask: Ask, exc: Exception | None) -> None:
-        if self._head_done and self._head.framing is Framing.CLOSE and exc is None:
-            ask.sink.reply_received(None, [], True)
-        elif self._head_done or self._head_bytes:
-            ask.sink.reply_failed(UpstreamProtocolError("cut"))
+    def _cut(self, sink: ReplySink, exc: Exception | None) -> None:
+        parser = self._parser
+        if parser.head_done and parser.head.framing is Framing.CLOSE and exc is None:
+            sink.reply_received(None, [], ended=True)
+        elif not parser.untouched:
+            sink.reply_failed(UpstreamProtocolError("cut"))
         else:
-            ask.sink.reply_failed(translate(exc) if exc else UpstreamUnreachable("closed"))
+            sink.reply_failed(translate(exc) if exc else UpstreamUnreachable("closed"))
 
     def eof_received(self) -> None:
         self.peer_closed = True
@@ -216,134 +197,43 @@ class UpstreamConnection(asyncio.Protocol):
         if self._ask is None:
             self.close()
         else:
-            self._fail(UpstreamTimeout("idle" if self._head_done else "response"))
+            self._fail(UpstreamTimeout("idle" if self._parser.head_done else "response"))
 
     def data_received(self, data: bytes) -> None:
-        ask = self._ask
+        ask, parser = self._ask, self._parser
         if ask is None:  # bytes nobody asked for
             self.abort()
             return
         try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as fault:
-            if not self._ended:
-                self._fail(translate(fault))
-                return
-            self._broken = True
-        if self._ask is ask:
-            self._hand_over(ask, len(data))
-
-    def _hand_over(self, ask: Ask, size: int) -> None:
-        if not self._head_done:
-            self._head_bytes += size
-            if self._head_bytes > HEAD_LIMIT:
-                self._fail(UpstreamProtocolError("head_too_large"))
+            parser.feed(data)
+        except GatewayError as error:
+            self._fail(error)
             return
-        head = None if self._head_given else self._head
-        self._head_given = True
-        parts, self._parts = self._parts, []
-        if self._ended:
-            self._finish(ask, head, parts)
-            return
-        if not self._reading_paused:
-            self.deadline = self._deadlines.clock() + ask.idle_timeout
-        ask.sink.reply_received(head, parts, False)
+        if parser.ended:
+            self._finish(ask)
+        elif parser.head_done:
+            if not self._reading_paused:
+                self.deadline = self._deadlines.clock() + ask.idle_timeout
+            head, parts = parser.take()
+            ask.sink.reply_received(head, parts, ended=False)
 
-    def _finish(self, ask: Ask, head: ReplyHead | None, parts: list[bytes]) -> None:
+    def _interim_received(self, head: ReplyHead) -> None:
+        if self._ask is not None:
+            self._ask.sink.interim_received(head)
+
+    def _finish(self, ask: Ask) -> None:
         self._ask = None
         self.served += 1
-        reusable = self._prepare_next(ask)
-        ask.sink.reply_received(head, parts, True)
-        if reusable and self.is_open:
+        head, parts = self._parser.take()
+        ask.sink.reply_received(head, parts, ended=True)
+        if self._parser.reusable and not self._uploading and self.is_open:
+            self.resume_reading()
             self._on_idle(self)
         else:
             self.close()
-
-    def _prepare_next(self, ask: Ask) -> bool:
-        """Make ready for another exchange; return whether the connection can carry one."""
-        head = self._head
-        if not self.keep_alive or self._broken or self._uploading or self.peer_closed:
-            return False
-        if head.framing is Framing.CLOSE or ask.is_head or (head.framing is Framing.NONE and head.length):
-            return False  # the parser would take what comes next for a body that is not there
-        if self._reading_paused:
-            self.resume_reading()
-        self._reset()
-        return True
 
     def _fail(self, error: GatewayError) -> None:
         ask = self._ask
         self.abort()
         if ask is not None:
             ask.sink.reply_failed(error)
-
-    # httptools' callbacks; they only note what came, `data_received` hands it over.
-
-    def on_message_begin(self) -> None:
-        if self._ended:
-            self._broken = True
-
-    def on_status(self, reason: bytes) -> None:
-        if not self._ended:
-            self._head.reason += reason
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._head_done:  # a trailer, or a second reply
-            return
-        head = self._head
-        head.fields.append((name, value))
-        if len(name) in _NOTEWORTHY:
-            self._note(head, name.lower(), value)
-
-    def _note(self, head: ReplyHead, name: bytes, value: bytes) -> None:
-        if name == b"content-length":
-            head.length = int(value)
-            head.framing = Framing.LENGTH
-        elif name == b"transfer-encoding":
-            if value.lower() != b"chunked":
-                raise UpstreamProtocolError("transfer_coding")
-            head.framing = Framing.CHUNKED
-        elif name == b"content-type":
-            head.content_type = value
-        elif name == b"keep-alive":
-            self._peer_keep_alive = _keep_alive_seconds(value)
-
-    def on_headers_complete(self) -> None:
-        if self._ended:
-            return
-        head = self._head
-        head.status = self._parser.get_status_code()
-        if head.status < 200:
-            return
-        self._head_done = True
-        self.keep_alive = self._parser.should_keep_alive()
-        if (self._ask is not None and self._ask.is_head) or head.status in _NO_BODY:
-            head.framing = Framing.NONE
-            self._ended = True
-
-    def on_body(self, data: bytes) -> None:
-        if self._ended:
-            self._broken = True
-        else:
-            self._parts.append(data)
-
-    def on_message_complete(self) -> None:
-        if self._ended:
-            return
-        if self._head_done:
-            self._ended = True
-            return
-        head, self._head = self._head, ReplyHead()
-        if head.status == 101:
-            raise UpstreamProtocolError("upgrade")
-        if self._ask is not None:
-            self._ask.sink.interim_received(head)
-
-
-def _keep_alive_seconds(value: bytes) -> float | None:
-    """Return the timeout of a `Keep-Alive` field (`timeout=5, max=100`), None where it has none."""
-    for item in value.split(b","):
-        name, _, number = item.strip().partition(b"=")
-        if name.lower() == b"timeout" and number.strip().isdigit():
-            return float(number)
-    return None

@@ -43,7 +43,7 @@ class Pool:
         """
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_open and not connection.peer_closed and not (certain and _is_readable(connection)):
+            if connection.is_open and not (certain and _is_readable(connection)):
                 return connection
             connection.close()
         return None
@@ -118,5 +118,3 @@ def _tls_context(settings: UpstreamSettings) -> ssl.SSLContext | None:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-

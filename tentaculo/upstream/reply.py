@@ -37,7 +37,7 @@ class ReplySink(Protocol):
     def interim_received(self, head: ReplyHead) -> None:
         """Take a 1xx head."""
 
-    def reply_received(self, head: ReplyHead | None, parts: list[bytes], ended: bool) -> None:
+    def reply_received(self, head: ReplyHead | None, parts: list[bytes], *, ended: bool) -> None:
         """Take what one read brought: the head (once), pieces of the body, and whether it ended."""
 
     def reply_failed(self, error: GatewayError) -> None:

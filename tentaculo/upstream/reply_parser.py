@@ -1,0 +1,164 @@
+"""Replies from bytes, with httptools (llhttp); knows framing (RFC 9112), no sockets and no time.
+
+httptools tells neither where a reply ended nor that a body is to be skipped, so whatever follows
+an ended reply only marks the parser as broken: its connection is not used again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httptools
+
+from tentaculo.errors import UpstreamProtocolError
+from tentaculo.upstream.faults import translate
+from tentaculo.upstream.reply import Framing, ReplyHead
+
+HEAD_LIMIT = 256 * 1024
+_NO_BODY = frozenset({204, 304})
+_NOTED = (b"keep-alive", b"content-type", b"content-length", b"transfer-encoding")
+_NOTED_LENGTHS = frozenset(map(len, _NOTED))
+
+
+class ReplyParser:
+    """Parses the replies of one connection, one after another.
+
+    `head_done` and `ended` describe the reply in hand; `parts` are pieces of its body that were
+    not taken yet; `keep_alive` is whether the upstream keeps the connection.
+    """
+
+    __slots__ = (
+        "_broken",
+        "_head_bytes",
+        "_head_taken",
+        "_is_head",
+        "_on_interim",
+        "_parser",
+        "ended",
+        "head",
+        "head_done",
+        "keep_alive",
+        "keep_alive_seconds",
+        "parts",
+    )
+
+    def __init__(self, on_interim: Callable[[ReplyHead], None]) -> None:
+        self._on_interim = on_interim
+        self._parser = httptools.HttpResponseParser(self)
+        self.keep_alive = True
+        self.keep_alive_seconds: float | None = None
+        self._broken = False
+        self.expect(is_head=False)
+
+    def expect(self, *, is_head: bool) -> None:
+        """Begin with the reply to the next request; `is_head` for the method HEAD."""
+        self._is_head = is_head
+        self._head_bytes = 0
+        self._head_taken = False
+        self.head = ReplyHead()
+        self.head_done = False
+        self.ended = False
+        self.parts: list[bytes] = []
+
+    @property
+    def untouched(self) -> bool:
+        """Whether no byte of the reply has come."""
+        return not self._head_bytes and not self.head_done
+
+    @property
+    def reusable(self) -> bool:
+        """Whether another reply can follow the ended one."""
+        if not self.keep_alive or self._broken or self.head.framing is Framing.CLOSE:
+            return False
+        # The parser may wait for a body that HEAD and 304 only announce.
+        return not self._is_head and not (self.head.framing is Framing.NONE and self.head.length)
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes.  Raises UpstreamProtocolError."""
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as fault:
+            if not self.ended:
+                raise translate(fault) from None
+            self._broken = True
+        if not self.head_done:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_LIMIT:
+                raise UpstreamProtocolError("head_too_large")
+
+    def take(self) -> tuple[ReplyHead | None, list[bytes]]:
+        """Return the head, the first time, and the pieces of the body since the last time."""
+        head = None if self._head_taken else self.head
+        self._head_taken = True
+        parts, self.parts = self.parts, []
+        return head, parts
+
+    # httptools' callbacks; they note what came.
+
+    def on_message_begin(self) -> None:
+        if self.ended:
+            self._broken = True
+
+    def on_status(self, reason: bytes) -> None:
+        if not self.ended:
+            self.head.reason += reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.head_done:  # a trailer, or a second reply
+            return
+        self.head.fields.append((name, value))
+        if len(name) in _NOTED_LENGTHS:
+            self._note(name.lower(), value)
+
+    def _note(self, name: bytes, value: bytes) -> None:
+        head = self.head
+        if name == b"content-length":
+            head.length = int(value)
+            head.framing = Framing.LENGTH
+        elif name == b"transfer-encoding":
+            if value.lower() != b"chunked":
+                raise UpstreamProtocolError("transfer_coding")
+            head.framing = Framing.CHUNKED
+        elif name == b"content-type":
+            head.content_type = value
+        elif name == b"keep-alive":
+            self.keep_alive_seconds = _timeout_of(value)
+
+    def on_headers_complete(self) -> None:
+        if self.ended:
+            return
+        head = self.head
+        head.status = self._parser.get_status_code()
+        if head.status < 200:
+            return
+        self.head_done = True
+        self.keep_alive = self._parser.should_keep_alive()
+        if self._is_head or head.status in _NO_BODY:
+            head.framing = Framing.NONE
+            self.ended = True
+
+    def on_body(self, data: bytes) -> None:
+        if self.ended:
+            self._broken = True
+        else:
+            self.parts.append(data)
+
+    def on_message_complete(self) -> None:
+        if self.ended:
+            return
+        if self.head_done:
+            self.ended = True
+            return
+        head, self.head = self.head, ReplyHead()
+        if head.status == 101:
+            raise UpstreamProtocolError("upgrade")
+        self._on_interim(head)
+
+
+def _timeout_of(value: bytes) -> float | None:
+    """Return the timeout of a `Keep-Alive` field (`timeout=5, max=100`), None where it has none."""
+    for item in value.split(b","):
+        name, _, number = item.strip().partition(b"=")
+        if name.lower() == b"timeout" and number.strip().isdigit():
+            return float(number)
+    return None
