@@ -57,7 +57,7 @@ class Gateway:
         self._logs.attach_standard_library()
         self._snapshot = build_snapshot(settings, metrics=self._metrics, deadlines=self._deadlines)
         streams = Streams(settings.limits.streams)
-        self._relay = Relay(self._snapshot, self._logs.logger, self._metrics, streams)
+        self._relay = Relay(self._snapshot, self._logs.logger, self._metrics, streams, asyncio.get_running_loop())
         self._listener = Listener(
             self._relay,
             limits=settings.limits,
@@ -67,7 +67,10 @@ class Gateway:
         self._server = await _listen(self._listener, settings.listen)
         await self._start_admin(settings.admin)
         self._logs.logger.info(
-            "gateway.started", address=_shown(self.address), admin=_shown(self.admin_address), version=__version__
+            "gateway.started",
+            address=_shown(self.address),
+            admin=_shown(self.admin_address),
+            version=__version__,
         )
 
     async def _start_admin(self, address: Address) -> None:
@@ -137,12 +140,17 @@ def _prepare_process(settings: Settings) -> None:
     wanted = 2 * settings.limits.connections + RESERVED_DESCRIPTORS
     if soft < wanted:
         with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+            resource.setrlimit(
+                resource.RLIMIT_NOFILE,
+                (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard),
+            )
 
 
 async def _listen(listener: Listener, address: Address) -> asyncio.Server:
     try:
-        return await asyncio.get_running_loop().create_server(listener, address.host, address.port, backlog=BACKLOG)
+        return await asyncio.get_running_loop().create_server(
+            listener, address.host, address.port, backlog=BACKLOG
+        )
     except OSError as fault:
         raise StartError(_sentence(address, fault)) from None
 

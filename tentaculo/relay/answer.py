@@ -7,11 +7,9 @@ Reading and writing are tied together here: a slow client stops the upstream.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Protocol
 
 from tentaculo.errors import GatewayError, NotAnEventStream, UpstreamRedirect
-from tentaculo.relay.downstream import DownstreamConnection
 from tentaculo.relay.plan import RoutePlan
 from tentaculo.upstream.connection import Ask, UpstreamConnection
 from tentaculo.upstream.deadlines import NEVER
@@ -19,16 +17,6 @@ from tentaculo.upstream.reply import Framing, ReplyHead
 from tentaculo.wire.headers import Meaning, ResponseFields, sort_response_fields
 
 EVENT_STREAM = b"text/event-stream"
-
-
-@dataclass(frozen=True, slots=True)
-class ClientSide:
-    """What is known of the client's side of an exchange when its reply begins."""
-
-    connection: DownstreamConnection
-    method: str
-    http10: bool
-    request_id: bytes
 
 
 class StreamWatch(Protocol):
@@ -39,12 +27,19 @@ class StreamWatch(Protocol):
 
 
 class Answer:
-    """The reply of one exchange; `done` is resolved with None, or with what went wrong."""
+    """The reply of one exchange; `done` is resolved with None, or with what went wrong.
+
+    `http10` says that the client speaks HTTP/1.0; `uploading` that the request is not whole yet;
+    `framed` that the client can tell a cut reply from a whole one.
+    """
 
     __slots__ = (
         "_ask",
-        "_client",
+        "_http10",
+        "_loop",
+        "_method",
         "_plan",
+        "_request_id",
         "_transport",
         "_upstream",
         "_watch",
@@ -60,14 +55,28 @@ class Answer:
         "uploading",
     )
 
-    def __init__(self, client: ClientSide, plan: RoutePlan, watch: StreamWatch, *, keep_alive: bool) -> None:
-        self._client = client
+    def __init__(
+        self,
+        transport: asyncio.Transport | None,
+        loop: asyncio.AbstractEventLoop,
+        plan: RoutePlan,
+        watch: StreamWatch,
+        *,
+        method: str,
+        http10: bool,
+        request_id: str,
+        keep_alive: bool,
+    ) -> None:
+        self._transport = transport
+        self._loop = loop
         self._plan = plan
-        self._watch = watch
-        self._transport = client.connection.transport
+        self._watch: StreamWatch | None = watch
+        self._method = method
+        self._http10 = http10
+        self._request_id = request_id
         self._upstream: UpstreamConnection | None = None
         self._ask: Ask | None = None
-        self.done: asyncio.Future[GatewayError | None] = asyncio.get_running_loop().create_future()
+        self.done: asyncio.Future[GatewayError | None] = loop.create_future()
         self.keep_alive = keep_alive
         self.started = False
         self.stalled = False
@@ -86,8 +95,14 @@ class Answer:
     def detach(self) -> None:
         """Stop an upstream that is still at work."""
         upstream, self._upstream = self._upstream, None
+        self._ask = None
         if upstream is not None and not self.done.done():
             upstream.abort()
+
+    def release(self) -> None:
+        """Let go of everything at the end of the exchange, so that no cycle is left to collect."""
+        self.detach()
+        self._watch = None
 
     def finish(self, error: GatewayError | None = None) -> None:
         """Resolve `done`, once."""
@@ -96,7 +111,7 @@ class Answer:
 
     def reopen(self) -> None:
         """Make ready for another try after one that brought nothing."""
-        self.done = asyncio.get_running_loop().create_future()
+        self.done = self._loop.create_future()
 
     def end(self) -> None:
         """End a started reply in good order before its upstream does."""
@@ -110,7 +125,7 @@ class Answer:
 
     def interim_received(self, head: ReplyHead) -> None:
         """Pass a 1xx on; HTTP/1.0 has none."""
-        if self._client.http10 or self._transport is None or self._transport.is_closing():
+        if self._http10 or self._transport is None or self._transport.is_closing():
             return
         fields = sort_response_fields(head.fields, self._plan.response_names)
         self._transport.write(b"".join((_status_line(head), *fields.kept, b"\r\n")))
@@ -160,9 +175,10 @@ class Answer:
     def _begin(self, head: ReplyHead) -> bytes:
         streaming = head.status == 200 and head.content_type[:17].lower() == EVENT_STREAM
         if self._plan.settings.token_stream:
-            check_stream_reply(head, self._client.method, streaming=streaming)
+            check_stream_reply(head, self._method, streaming=streaming)
         if streaming and head.framing is not Framing.NONE:
-            self._watch.stream_opening(self)
+            if self._watch is not None:
+                self._watch.stream_opening(self)
             self.is_stream = True
         self.status = head.status
         self.started = True
@@ -182,22 +198,22 @@ class Answer:
             self._upstream.deadline = NEVER
 
     def _framing(self, head: ReplyHead) -> bytes:
-        self.framed = not self._client.http10 or head.framing in (Framing.LENGTH, Framing.NONE)
+        self.framed = not self._http10 or head.framing in (Framing.LENGTH, Framing.NONE)
         if head.framing is Framing.CHUNKED or head.framing is Framing.CLOSE:
-            if self._client.http10:
+            if self._http10:
                 self.keep_alive = False
             else:
                 self.chunked = True
         line = b"Transfer-Encoding: chunked\r\n" if self.chunked else b""
         if not self.keep_alive:
             return line + b"Connection: close\r\n"
-        return line + b"Connection: keep-alive\r\n" if self._client.http10 else line
+        return line + b"Connection: keep-alive\r\n" if self._http10 else line
 
     def _added(self, fields: ResponseFields, *, streaming: bool) -> bytes:
         plan, seen = self._plan, fields.seen
         added = plan.response_lines
         if Meaning.REQUEST_ID not in seen:
-            added += b"X-Request-Id: %b\r\n" % self._client.request_id
+            added += b"X-Request-Id: %b\r\n" % self._request_id.encode()
         if streaming and Meaning.ACCEL_BUFFERING not in seen:
             added += b"X-Accel-Buffering: no\r\n"
         if plan.settings.stream is not None and Meaning.REFERRER_POLICY not in seen:

@@ -23,12 +23,12 @@ from tentaculo.errors import (
     MethodNotAllowed,
     VersionNotSupported,
 )
-from tentaculo.relay.answer import Answer, ClientSide
+from tentaculo.relay.answer import Answer
 from tentaculo.relay.downstream import DownstreamConnection
 from tentaculo.relay.plan import RoutePlan
 from tentaculo.relay.problem import plain_response, problem
 from tentaculo.relay.record import Record
-from tentaculo.relay.request_head import Outgoing, host_of
+from tentaculo.relay.request_head import CHUNKED, EXPECT_CONTINUE, request_head
 from tentaculo.relay.response import RelayedResponse
 from tentaculo.relay.upload import Upload
 from tentaculo.upstream.connection import Ask, UpstreamConnection
@@ -57,6 +57,8 @@ class Exchange:
         "_fields",
         "_forwarding",
         "_host",
+        "_hostname",
+        "_http10",
         "_relay",
         "_request",
         "_snapshot",
@@ -74,7 +76,9 @@ class Exchange:
         self._upload: Upload | None = None
         self._end_reason: str | None = None
         self._forwarding: bytes | None = None
-        self._host = ""
+        self._host = b""
+        self._hostname = ""
+        self._http10 = request.version is HttpVersion10
         self.record = Record(relay.new_request_id(), self._connection.peer.address, request, relay.clock())
 
     async def run(self) -> web.StreamResponse:
@@ -109,13 +113,13 @@ class Exchange:
             self._believe(fields)
         self.record.principal = plan.guard.admit(fields.credentials)
         self._check_limits(plan, fields)
-        await self._forward(plan, self._outgoing(target, fields).head(plan))
+        await self._forward(plan, self._head(plan, target, fields))
 
     # Decisions.
 
     def _check_head(self) -> None:
         request = self._request
-        if request.version != HttpVersion11 and request.version != HttpVersion10:
+        if request.version is not HttpVersion11 and not self._http10:
             raise VersionNotSupported("version")
         if request.method in REFUSED_METHODS:
             raise MethodNotAllowed("method", headers=(("Allow", ORDINARY_METHODS),))
@@ -125,12 +129,13 @@ class Exchange:
                 raise HeadersTooLarge("headers")
         host = request.headers.get("Host")
         if host is not None:
-            self._host = check_host(host)
-        if request.version == HttpVersion10 and "Transfer-Encoding" in request.headers:
+            self._hostname = check_host(host)
+            self._host = host.encode()
+        if self._http10 and "Transfer-Encoding" in request.headers:
             raise BadRequest("transfer_encoding_in_http10")
 
     def _match(self, target: Target) -> RoutePlan:
-        plan = self._snapshot.table.match(self._host, target.path, self._request.method)
+        plan = self._snapshot.table.match(self._hostname, target.path, self._request.method)
         if target.found and not target.found <= plan.settings.allow_in_path:
             raise BadTarget("not_allowed_in_path")
         if plan.settings.token_stream and self._request.method not in _STREAM_METHODS:
@@ -151,24 +156,48 @@ class Exchange:
     def _believe(self, fields: RequestFields) -> None:
         """Take a trusted peer's word for who sent the request."""
         trusted = self._snapshot.settings.trusted_peers
-        origin = trusted_origin(self._connection.peer, host_of(self._request), fields.forwarding, trusted)
+        origin = trusted_origin(self._connection.peer, self._host, fields.forwarding, trusted)
         self._forwarding = origin.lines
         self.record.client = origin.client
         self.record.request_id = origin.request_id or self.record.request_id
 
-    def _outgoing(self, target: Target, fields: RequestFields) -> Outgoing:
-        request = self._request
-        if request.body_exists:
-            chunked = "Transfer-Encoding" in request.headers
-            self._upload = Upload(request.content, self._snapshot.settings.limits, chunked=chunked)
+    def _head(self, plan: RoutePlan, target: Target, fields: RequestFields) -> bytes:
         forwarding = self._forwarding
         if forwarding is None:
-            forwarding = b"%bX-Forwarded-Host: %b\r\n" % (self._connection.forwarded, host_of(request))
-        principal, request_id = self.record.principal, self.record.request_id
-        return Outgoing(request, target, fields, principal, self._upload, forwarding, request_id)
+            forwarding = b"%bX-Forwarded-Host: %b\r\n" % (self._connection.forwarded, self._host)
+        return request_head(
+            plan,
+            self._request.method,
+            target,
+            fields,
+            host=self._host,
+            framing=self._framing(fields),
+            forwarding=forwarding,
+            principal=self.record.principal,
+            request_id=self.record.request_id,
+        )
+
+    def _framing(self, fields: RequestFields) -> bytes:
+        request = self._request
+        if not request.body_exists:
+            return b"Content-Length: 0\r\n" if "Content-Length" in request.headers else b""
+        chunked = "Transfer-Encoding" in request.headers
+        self._upload = upload = Upload(request.content, self._snapshot.settings.limits, chunked=chunked)
+        line = CHUNKED if chunked else b"Content-Length: %d\r\n" % int(request.headers["Content-Length"])
+        expects = fields.expect and not upload.is_complete and not self._http10
+        return line + EXPECT_CONTINUE if expects else line
 
     async def _forward(self, plan: RoutePlan, head: bytes) -> None:
-        self._answer = answer = Answer(self._client_side(), plan, self, keep_alive=self._keeps_alive())
+        self._answer = answer = Answer(
+            self._connection.transport,
+            self._relay.loop,
+            plan,
+            self,
+            method=self._request.method,
+            http10=self._http10,
+            request_id=self.record.request_id,
+            keep_alive=self._keeps_alive(),
+        )
         self._connection.flow = answer
         upload = self._upload
         whole = upload is None or upload.is_complete
@@ -216,15 +245,6 @@ class Exchange:
         if error is not None:
             answer.detach()
             answer.finish(error)
-
-    def _client_side(self) -> ClientSide:
-        request = self._request
-        return ClientSide(
-            self._connection,
-            request.method,
-            request.version == HttpVersion10,
-            self.record.request_id.encode(),
-        )
 
     def _keeps_alive(self) -> bool:
         return self._request.keep_alive and not self._relay.draining
@@ -290,7 +310,7 @@ class Exchange:
         connection, answer, record = self._connection, self._answer, self.record
         connection.flow = connection.body = None
         if answer is not None:
-            answer.detach()
+            answer.release()
             record.take(answer)
         if self._upload is not None:
             record.bytes_in = self._upload.bytes_in

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable
 from typing import Protocol
 
 from aiohttp import web
@@ -22,7 +23,7 @@ RETRY_AFTER = (("Retry-After", "1"),)
 class Handling(Protocol):
     """What the listener needs of the relay."""
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    def handle(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         """Answer one request."""
 
     def unparsed(self, peer: Peer, error: GatewayError) -> bytes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import structlog
 from aiohttp import web
@@ -32,19 +33,14 @@ class Relay:
     log: structlog.typing.FilteringBoundLogger
     metrics: Metrics
     streams: Streams
+    loop: asyncio.AbstractEventLoop  # asking for the running one costs a system call each time
     clock: Callable[[], float] = time.monotonic
     new_request_id: Callable[[], str] = random_request_id
     draining: bool = False
-    exchanges: set[Exchange] = field(default_factory=set)
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    def handle(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         """Answer one request."""
-        exchange = Exchange(self, request)
-        self.exchanges.add(exchange)
-        try:
-            return await exchange.run()
-        finally:
-            self.exchanges.discard(exchange)
+        return Exchange(self, request).run()
 
     def unparsed(self, peer: Peer, error: GatewayError) -> bytes:
         """Log a request that was refused before it was one, and return the answer."""

@@ -2,59 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from aiohttp import web
-from aiohttp.http import HttpVersion11
-
 from tentaculo.access.principals import Principal
 from tentaculo.relay.plan import RoutePlan
-from tentaculo.relay.upload import Upload
 from tentaculo.wire.headers import RequestFields
 from tentaculo.wire.target import Target
 
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+EXPECT_CONTINUE = b"Expect: 100-continue\r\n"
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """What an exchange decided about the request that it forwards.
 
-    `forwarding` are the lines that say who sent it.
+def request_head(
+    plan: RoutePlan,
+    method: str,
+    target: Target,
+    fields: RequestFields,
+    *,
+    host: bytes,
+    framing: bytes,
+    forwarding: bytes,
+    principal: Principal | None,
+    request_id: str,
+) -> bytes:
+    """Return a whole head with its empty line.
+
+    `host` is the client's `Host` (empty where it sent none), `framing` and `forwarding` are lines
+    that say how the body ends and who sent the request.
     """
-
-    request: web.BaseRequest
-    target: Target
-    fields: RequestFields
-    principal: Principal | None
-    upload: Upload | None
-    forwarding: bytes
-    request_id: str
-
-    def head(self, plan: RoutePlan) -> bytes:
-        """Return the whole head, with the empty line."""
-        pieces = [self._request_line(plan), plan.own_host or host_of(self.request) or plan.authority, b"\r\n"]
-        pieces += self.fields.kept
-        pieces += (self._framing(), self.forwarding, plan.request_lines)
-        if self.principal is not None and plan.identity_prefix is not None:
-            pieces += (plan.identity_prefix, self.principal.name.encode(), b"\r\n")
-        pieces += (b"X-Request-Id: ", self.request_id.encode(), b"\r\n\r\n")
-        return b"".join(pieces)
-
-    def _request_line(self, plan: RoutePlan) -> bytes:
-        path, query = plan.rewritten(self.target.path), self.target.query
-        tail = "" if query is None else f"?{query}"
-        return f"{self.request.method} {path}{tail} HTTP/1.1\r\nHost: ".encode()
-
-    def _framing(self) -> bytes:
-        headers, upload = self.request.headers, self.upload
-        if upload is None:
-            return b"Content-Length: 0\r\n" if "Content-Length" in headers else b""
-        line = b"Transfer-Encoding: chunked\r\n"
-        if not upload.chunked:
-            line = b"Content-Length: %d\r\n" % int(headers["Content-Length"])
-        expects = self.fields.expect and not upload.is_complete and self.request.version == HttpVersion11
-        return line + b"Expect: 100-continue\r\n" if expects else line
-
-
-def host_of(request: web.BaseRequest) -> bytes:
-    """Return the `Host` field's bytes, empty where HTTP/1.0 sent none."""
-    return request.headers.get("Host", "").encode()
+    query = "" if target.query is None else f"?{target.query}"
+    line = f"{method} {plan.rewritten(target.path)}{query} HTTP/1.1\r\nHost: "
+    pieces = [line.encode(), plan.own_host or host or plan.authority, b"\r\n"]
+    pieces += fields.kept
+    pieces += (framing, forwarding, plan.request_lines)
+    if principal is not None and plan.identity_prefix is not None:
+        pieces += (plan.identity_prefix, principal.name.encode(), b"\r\n")
+    pieces.append(b"X-Request-Id: %b\r\n\r\n" % request_id.encode())
+    return b"".join(pieces)

@@ -31,7 +31,8 @@ class UpstreamConnection(asyncio.Protocol):
     """A connection that carries one exchange after another, never two at once.
 
     `served` counts them; `idle_since` is set by whoever keeps it; `peer_closed` tells that the
-    upstream has closed its side.
+    upstream has ended it; `is_stale` that it served before and then broke without a byte of the
+    last reply.
     """
 
     __slots__ = (
@@ -46,6 +47,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_uploading",
         "deadline",
         "idle_since",
+        "is_stale",
         "peer_closed",
         "served",
     )
@@ -68,6 +70,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._uploading = False
         self.deadline = NEVER
         self.idle_since = 0.0
+        self.is_stale = False
         self.peer_closed = False
         self.served = 0
 
@@ -77,11 +80,6 @@ class UpstreamConnection(asyncio.Protocol):
     def is_open(self) -> bool:
         """Whether a request may still be written."""
         return self._transport is not None and not self._transport.is_closing() and not self.peer_closed
-
-    @property
-    def is_stale(self) -> bool:
-        """Whether it served before and then broke without a byte of the last reply."""
-        return self.served > 0 and self._transport is None and self._parser.untouched
 
     @property
     def peer_keep_alive(self) -> float | None:
@@ -123,7 +121,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Say that the request is whole; the wait for the reply begins."""
         self._uploading = False
         if self._ask is not None and not self._parser.head_done:
-            self.deadline = self._deadlines.clock() + self._ask.response_timeout
+            self._restart_timer()
 
     async def drained(self) -> None:
         """Wait until more may be written; returns at once where nothing is held up, or it closed."""
@@ -142,7 +140,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._transport is not None and self._reading_paused:
             self._reading_paused = False
             if self._ask is not None:
-                self.deadline = self._deadlines.clock() + self._ask.idle_timeout
+                self._restart_timer()
             self._transport.resume_reading()
 
     def abort(self) -> None:
@@ -152,9 +150,12 @@ class UpstreamConnection(asyncio.Protocol):
             self._transport.abort()
 
     def close(self) -> None:
-        """Close an idle connection."""
+        """Close an idle connection; what the upstream has not taken by now is dropped."""
         if self._transport is not None:
-            self._transport.close()
+            if self.unsent:
+                self._transport.abort()
+            else:
+                self._transport.close()
 
     # asyncio's protocol.
 
@@ -165,8 +166,10 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._deadlines.forget(self)
         self._transport = None
+        self.peer_closed = self.peer_closed or exc is not None
         self.resume_writing()
         ask, self._ask = self._ask, None
+        self.is_stale = ask is not None and self.served > 0 and self._parser.untouched
         self._on_closed(self)
         if ask is not None:
             self._cut(ask.sink, exc)
@@ -202,12 +205,15 @@ class UpstreamConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         ask, parser = self._ask, self._parser
         if ask is None:  # bytes nobody asked for
+            self.peer_closed = True
             self.abort()
             return
         try:
             parser.feed(data)
         except GatewayError as error:
             self._fail(error)
+            return
+        if self._ask is None:  # the sink gave up on an interim reply
             return
         if parser.ended:
             self._finish(ask)
@@ -216,6 +222,17 @@ class UpstreamConnection(asyncio.Protocol):
                 self.deadline = self._deadlines.clock() + ask.idle_timeout
             head, parts = parser.take()
             ask.sink.reply_received(head, parts, ended=False)
+
+    def _restart_timer(self) -> None:
+        """Give the upstream its full time again, for whatever is awaited of it now."""
+        ask = self._ask
+        if ask is None or self._reading_paused:
+            seconds = NEVER
+        elif self._parser.head_done:
+            seconds = ask.idle_timeout
+        else:
+            seconds = NEVER if self._uploading else ask.response_timeout
+        self.deadline = self._deadlines.clock() + seconds
 
     def _interim_received(self, head: ReplyHead) -> None:
         if self._ask is not None:

@@ -46,7 +46,8 @@ class Deadlines:
         """Expire what is overdue now."""
         now = self.clock()
         for item in [item for item in self._watched if item.deadline <= now]:
-            item.expire()
+            if item.deadline <= now and item in self._watched:  # one may have moved or ended another
+                item.expire()
 
     def close(self) -> None:
         """Stop the timer and forget everything."""

@@ -65,7 +65,8 @@ class Pool:
                 )
         except (OSError, TimeoutError) as fault:
             raise translate(fault) from None
-        self._all.add(connection)
+        if connection.is_open:  # the upstream may have closed it already
+            self._all.add(connection)
         return connection
 
     def close(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from tentaculo.errors import GatewayError
@@ -19,16 +18,18 @@ class Framing(enum.Enum):
     CLOSE = "close"
 
 
-@dataclass(slots=True)
 class ReplyHead:
     """Status, reason and fields of a reply as raw bytes; `length` in bytes where it is declared."""
 
-    status: int = 0
-    reason: bytes = b""
-    fields: list[Field] = field(default_factory=list)
-    framing: Framing = Framing.CLOSE
-    length: int | None = None
-    content_type: bytes = b""
+    __slots__ = ("content_type", "fields", "framing", "length", "reason", "status")
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.reason = b""
+        self.fields: list[Field] = []
+        self.framing = Framing.CLOSE
+        self.length: int | None = None
+        self.content_type = b""
 
 
 class ReplySink(Protocol):

@@ -10,11 +10,12 @@ from collections.abc import Callable
 
 import httptools
 
-from tentaculo.errors import UpstreamProtocolError
+from tentaculo.errors import GatewayError, UpstreamProtocolError
 from tentaculo.upstream.faults import translate
 from tentaculo.upstream.reply import Framing, ReplyHead
 
 HEAD_LIMIT = 256 * 1024
+LENGTH_LIMIT = 2**63 - 1  # llhttp takes the largest lengths for none
 _NO_BODY = frozenset({204, 304})
 _NOTED = (b"keep-alive", b"content-type", b"content-length", b"transfer-encoding")
 _NOTED_LENGTHS = frozenset(map(len, _NOTED))
@@ -63,28 +64,25 @@ class ReplyParser:
     @property
     def untouched(self) -> bool:
         """Whether no byte of the reply has come."""
-        return not self._head_bytes and not self.head_done
+        return not self._head_bytes
 
     @property
     def reusable(self) -> bool:
         """Whether another reply can follow the ended one."""
-        if not self.keep_alive or self._broken or self.head.framing is Framing.CLOSE:
-            return False
-        # The parser may wait for a body that HEAD and 304 only announce.
-        return not self._is_head and not (self.head.framing is Framing.NONE and self.head.length)
+        return self.keep_alive and not self._broken and self.head.framing is not Framing.CLOSE
 
     def feed(self, data: bytes) -> None:
         """Take bytes.  Raises UpstreamProtocolError."""
+        if not self.head_done:
+            self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as fault:
             if not self.ended:
-                raise translate(fault) from None
+                raise _error_of(fault) from None
             self._broken = True
-        if not self.head_done:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_LIMIT:
-                raise UpstreamProtocolError("head_too_large")
+        if self._head_bytes > HEAD_LIMIT and not self.head_done:
+            raise UpstreamProtocolError("head_too_large")
 
     def take(self) -> tuple[ReplyHead | None, list[bytes]]:
         """Return the head, the first time, and the pieces of the body since the last time."""
@@ -115,8 +113,11 @@ class ReplyParser:
         if name == b"content-length":
             head.length = int(value)
             head.framing = Framing.LENGTH
+            if head.length > LENGTH_LIMIT:
+                raise UpstreamProtocolError("content_length")
         elif name == b"transfer-encoding":
-            if value.lower() != b"chunked":
+            # Nothing is forgiven here: after `chunked` and a space llhttp reads to the end instead.
+            if head.framing is Framing.CHUNKED or value.lower() != b"chunked":
                 raise UpstreamProtocolError("transfer_coding")
             head.framing = Framing.CHUNKED
         elif name == b"content-type":
@@ -130,12 +131,29 @@ class ReplyParser:
         head = self.head
         head.status = self._parser.get_status_code()
         if head.status < 200:
+            if head.status < 100:
+                raise UpstreamProtocolError("status")
             return
-        self.head_done = True
         self.keep_alive = self._parser.should_keep_alive()
+        version = self._parser.get_http_version()
+        if version != "1.1":
+            self._note_version(version)
+        self.head_done = True
         if self._is_head or head.status in _NO_BODY:
-            head.framing = Framing.NONE
-            self.ended = True
+            self._end_without_body(head)
+
+    def _note_version(self, version: str) -> None:
+        if version != "1.0":
+            raise UpstreamProtocolError("version")
+        if self.head.framing is Framing.CHUNKED:  # RFC 9112 section 6.1: faulty framing
+            self.keep_alive = False
+
+    def _end_without_body(self, head: ReplyHead) -> None:
+        # The parser may go on to wait for a body that is only announced.
+        if self._is_head or head.length or head.framing is Framing.CHUNKED:
+            self._broken = True
+        head.framing = Framing.NONE
+        self.ended = True
 
     def on_body(self, data: bytes) -> None:
         if self.ended:
@@ -153,6 +171,12 @@ class ReplyParser:
         if head.status == 101:
             raise UpstreamProtocolError("upgrade")
         self._on_interim(head)
+
+
+def _error_of(fault: BaseException) -> GatewayError:
+    """Return what a callback raised, for httptools only says that one did; or the fault's translation."""
+    cause = fault.__context__
+    return cause if isinstance(cause, GatewayError) else translate(fault)
 
 
 def _timeout_of(value: bytes) -> float | None:

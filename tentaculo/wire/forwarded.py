@@ -65,7 +65,7 @@ def trusted_origin(peer: Peer, host: bytes, said: Sequence[Field], networks: Seq
     request_id = _request_id(fields.pop(b"x-request-id", []))
     lines = [b"X-Forwarded-For: " + b", ".join([*chain, peer.address.encode()])]
     lines += [b"X-Forwarded-Proto: " + proto, b"X-Forwarded-Host: " + forwarded_host]
-    if elements := _list(fields.pop(b"forwarded", [])):
+    if elements := [value for value in fields.pop(b"forwarded", []) if value.strip()]:
         lines.append(b"Forwarded: " + b", ".join([*elements, forwarded_element(peer, host)]))
     lines += [b"%b: %b" % (name, value) for name, values in fields.items() for value in values]
     client = _rightmost_untrusted(chain, networks) or peer.address
@@ -95,6 +95,8 @@ def _request_id(values: Sequence[bytes]) -> str | None:
 def _rightmost_untrusted(chain: Sequence[bytes], networks: Sequence[Network]) -> str | None:
     for item in reversed(chain):
         address = item.decode("latin-1")
+        if "%" in address:  # a zone may be any text, and means nothing on another machine
+            return None
         try:
             ip_address(address)
         except ValueError:

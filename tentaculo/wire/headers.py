@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 Field = tuple[bytes, bytes]
 Fields = Iterable[Field]
@@ -43,43 +42,48 @@ class Meaning(enum.IntEnum):
     CONNECTION = 4
     FORWARDING = 5
     EXPECT = 6
-    VIA = 7
-    CACHE_CONTROL = 8
-    VARY = 9
-    ACCEL_BUFFERING = 10
-    REQUEST_ID = 11
-    REFERRER_POLICY = 12
-    SET_BY_ROUTE = 13
+    CACHE_CONTROL = 7
+    VARY = 8
+    ACCEL_BUFFERING = 9
+    REQUEST_ID = 10
+    REFERRER_POLICY = 11
+    SET_BY_ROUTE = 12
 
 
 _PASS = Meaning.PASS
 
 
 class NameTable:
-    """Meaning of each field name; unknown names are judged by `_judge` once and remembered."""
+    """Meaning of each field name; `known` holds the spellings that were judged before.
 
-    __slots__ = ("_known", "_meanings", "_prefixes")
+    `underscored` is what other names with an underscore mean.
+    """
 
-    def __init__(self, meanings: dict[bytes, Meaning], prefixes: dict[bytes, Meaning]) -> None:
+    __slots__ = ("_meanings", "_prefixes", "_underscored", "known")
+
+    def __init__(
+        self, meanings: dict[bytes, Meaning], prefixes: dict[bytes, Meaning], *, underscored: Meaning
+    ) -> None:
         self._meanings = meanings
         self._prefixes = prefixes
-        self._known: dict[bytes, Meaning] = {}
+        self._underscored = underscored
+        self.known: dict[bytes, Meaning] = {}
 
     def meaning(self, name: bytes) -> Meaning:
         """Return what a field of this name (as spelled) means."""
-        found = self._known.get(name)
+        found = self.known.get(name)
         if found is None:
             found = self._judge(name.lower())
-            if len(self._known) < REMEMBERED_NAMES and len(name) <= 64:
-                self._known[name] = found
+            if len(self.known) < REMEMBERED_NAMES and len(name) <= 64:
+                self.known[name] = found
         return found
 
     def _judge(self, name: bytes) -> Meaning:
         known = self._meanings.get(name)
         if known is not None:
             return known
-        if b"_" in name:  # X_Token and X-Token are one name to CGI-like backends
-            return Meaning.DROP
+        if b"_" in name:
+            return self._underscored
         return next((m for prefix, m in self._prefixes.items() if name.startswith(prefix)), _PASS)
 
 
@@ -91,13 +95,14 @@ def request_names(*, credentials: Iterable[str], identity: str, remove: Iterable
     """
     meanings = dict.fromkeys((*HOP_BY_HOP, b"host", b"content-length"), Meaning.DROP)
     meanings |= dict.fromkeys((*FORWARDING, *IDENTITY, identity.lower().encode()), Meaning.FORWARDING)
-    meanings |= {b"connection": Meaning.CONNECTION, b"expect": Meaning.EXPECT, b"via": Meaning.VIA}
+    meanings |= {b"connection": Meaning.CONNECTION, b"expect": Meaning.EXPECT}
     meanings |= dict.fromkeys((name.lower().encode() for name in remove), Meaning.DROP)
     for name in credentials:
         lower = name.lower().encode()
         meanings[lower] = Meaning.BEARER if lower == b"authorization" else Meaning.CREDENTIAL
     prefixes = {b"x-forwarded-": Meaning.FORWARDING, b"x-auth-request-": Meaning.FORWARDING}
-    return NameTable(meanings, prefixes)
+    # X_Token and X-Token are one name to CGI-like backends.
+    return NameTable(meanings, prefixes, underscored=Meaning.DROP)
 
 
 def response_names(*, remove: Iterable[str]) -> NameTable:
@@ -112,17 +117,19 @@ def response_names(*, remove: Iterable[str]) -> NameTable:
         b"referrer-policy": Meaning.REFERRER_POLICY,
     }
     meanings |= dict.fromkeys((name.lower().encode() for name in remove), Meaning.SET_BY_ROUTE)
-    return NameTable(meanings, {})
+    return NameTable(meanings, {}, underscored=_PASS)
 
 
-@dataclass(slots=True)
 class RequestFields:
     """A request's fields, sorted: `kept` are raw pieces to be joined, the rest is for decisions."""
 
-    kept: list[bytes] = field(default_factory=list)
-    credentials: list[bytes] = field(default_factory=list)
-    forwarding: list[Field] = field(default_factory=list)
-    expect: list[bytes] = field(default_factory=list)
+    __slots__ = ("credentials", "expect", "forwarding", "kept")
+
+    def __init__(self) -> None:
+        self.kept: list[bytes] = []
+        self.credentials: list[bytes] = []
+        self.forwarding: list[Field] = []
+        self.expect: list[bytes] = []
 
 
 def sort_request_fields(fields: Fields, names: NameTable, *, keep_credentials: bool) -> RequestFields:
@@ -134,10 +141,12 @@ def sort_request_fields(fields: Fields, names: NameTable, *, keep_credentials: b
     result = RequestFields()
     kept = result.kept
     listed: list[bytes] = []
-    meaning = names.meaning
+    known = names.known
     for name, value in fields:
-        action = meaning(name)
-        if action is _PASS or action is Meaning.VIA:
+        action = known.get(name)
+        if action is None:
+            action = names.meaning(name)
+        if action is _PASS:
             kept += (name, b": ", value, b"\r\n")
         elif action is Meaning.CONNECTION:
             listed.append(value)
@@ -187,12 +196,14 @@ def _without(pieces: list[bytes], dropped: frozenset[bytes], names: NameTable) -
     return kept
 
 
-@dataclass(slots=True)
 class ResponseFields:
     """A reply's fields: `kept` raw pieces, and which of the fields that the gateway may add are there."""
 
-    kept: list[bytes] = field(default_factory=list)
-    seen: set[Meaning] = field(default_factory=set)
+    __slots__ = ("kept", "seen")
+
+    def __init__(self) -> None:
+        self.kept: list[bytes] = []
+        self.seen: set[Meaning] = set()
 
 
 def sort_response_fields(fields: Fields, names: NameTable) -> ResponseFields:
@@ -200,9 +211,11 @@ def sort_response_fields(fields: Fields, names: NameTable) -> ResponseFields:
     result = ResponseFields()
     kept = result.kept
     listed: list[bytes] = []
-    meaning = names.meaning
+    known = names.known
     for name, value in fields:
-        action = meaning(name)
+        action = known.get(name)
+        if action is None:
+            action = names.meaning(name)
         if action is _PASS:
             kept += (name, b": ", value, b"\r\n")
         elif action is Meaning.CONNECTION:
@@ -212,6 +225,7 @@ def sort_response_fields(fields: Fields, names: NameTable) -> ResponseFields:
             kept += (name, b": ", value, b"\r\n")
     if listed and (dropped := connection_options(listed) - FRAMING):
         result.kept = _without(kept, dropped, names)
+        result.seen = {names.meaning(name) for name in result.kept[::4]} - {_PASS}
     return result
 
 
@@ -220,4 +234,6 @@ FRAMING = frozenset({b"content-length", b"content-type"})
 
 def field_lines(fields: Iterable[tuple[str, str]]) -> bytes:
     """Write static fields as header lines."""
-    return b"".join(b"%b: %b\r\n" % (name.encode("latin-1"), value.encode("latin-1")) for name, value in fields)
+    return b"".join(
+        b"%b: %b\r\n" % (name.encode("latin-1"), value.encode("latin-1")) for name, value in fields
+    )

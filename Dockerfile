@@ -1,0 +1,43 @@
+# The gateway's image. Both stages share one base, so that the virtual environment finds its Python in either.
+ARG PYTHON_TAG=3.13-slim-bookworm
+
+FROM python:${PYTHON_TAG} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+WORKDIR /build
+# pip and setuptools live in an environment of their own, the gateway's holds neither.
+RUN python3 -m venv /build/tools && python3 -m venv --without-pip /opt/tentaculo
+COPY requirements/run.txt requirements/
+RUN /build/tools/bin/pip --python /opt/tentaculo/bin/python install \
+      --require-hashes --only-binary :all: --requirement requirements/run.txt
+COPY pyproject.toml setup.cfg README.md ./
+COPY tentaculo tentaculo
+# setuptools comes with the lock file, is used once and leaves.
+RUN /build/tools/bin/pip --python /opt/tentaculo/bin/python install --no-deps --no-build-isolation . \
+    && /build/tools/bin/pip --python /opt/tentaculo/bin/python uninstall --yes setuptools
+
+FROM python:${PYTHON_TAG}
+LABEL org.opencontainers.image.title="tentaculo" \
+      org.opencontainers.image.description="Checks tokens, forwards HTTP calls, passes event streams through"
+# A base that keeps pip as a system package keeps it; any other loses it here.
+RUN python3 -m pip uninstall --yes --break-system-packages --root-user-action ignore pip
+COPY --from=build /opt/tentaculo /opt/tentaculo
+COPY config/tentaculo.yaml /etc/tentaculo/tentaculo.yaml
+ENV PATH=/opt/tentaculo/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    TENTACULO_CONFIG=/etc/tentaculo/tentaculo.yaml \
+    TENTACULO_LISTEN=0.0.0.0:8000 \
+    TENTACULO_ADMIN=0.0.0.0:9100
+USER 65532:65532
+WORKDIR /
+# The admin listener's port is not exposed: it is for the container's own network.
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+# A raw request, for it runs every few seconds and an HTTP library would cost more than the answer.
+HEALTHCHECK --interval=5s --timeout=3s --start-period=10s CMD ["python3", "-ISc", "\
+import os, socket, sys; \
+port = int(os.environ['TENTACULO_LISTEN'].rpartition(':')[2]); \
+gateway = socket.create_connection(('127.0.0.1', port), timeout=2); \
+gateway.sendall(b'GET /health HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n'); \
+sys.exit(gateway.recv(64).split()[1:2] != [b'200'])"]
+ENTRYPOINT ["tentaculo"]
+CMD ["serve"]

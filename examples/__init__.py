@@ -1,0 +1,1 @@
+"""Systems to try the gateway with; nothing in the package imports from here."""

@@ -1,0 +1,107 @@
+"""The whole stack in one process: the operator backend, and the gateway in front of it.
+
+`python -m examples.vx11` runs it on `config/tentaculo.yaml` until Ctrl-C; `scripts/run` starts it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import uvloop
+
+from examples.vx11.operator import build_operator
+from examples.vx11.principal import KnownToken, make_principal_token, read_principal_token
+from examples.vx11.service import Service, stop_signals
+from examples.vx11.welcome import base_url, welcome
+from tentaculo.config.loader import load
+from tentaculo.config.problems import ConfigError
+from tentaculo.config.settings import Address, Settings
+from tentaculo.gateway import Gateway, StartError
+
+CONFIG = Path(__file__).resolve().parents[2] / "config" / "tentaculo.yaml"
+
+
+def main(environ: Mapping[str, str] = os.environ) -> int:
+    """Serve until a signal comes; return the exit code."""
+    try:
+        given = read_principal_token(environ)
+    except OSError as error:
+        return _fail(1, f"The file in VX11_TOKEN_FILE can't be read: {error.strerror}.")
+    principal = given or make_principal_token()
+    try:
+        settings = load(CONFIG, {**environ, "VX11_TOKEN": principal.token})
+    except ConfigError as error:
+        return _fail(2, *map(str, error.problems))
+    if problem := _listen_problem(settings):
+        return _fail(1, problem)
+    try:
+        uvloop.run(_serve(settings, principal, made=given is None))
+    except OSError as error:
+        return _fail(1, f"The stack can't start: {error.strerror}.")
+    except StartError as error:
+        return _fail(1, f"The stack can't start: {error}.")
+    return 0
+
+
+async def _serve(settings: Settings, principal: KnownToken, *, made: bool) -> None:
+    address = _operator_address(settings)
+    operator = Service(build_operator(principal.token).app(), address.host, address.port)
+    gateway = Gateway(settings)
+    async with AsyncExitStack() as running:
+        with stop_signals() as signalled:
+            await operator.start()
+            running.push_async_callback(operator.stop)
+            await gateway.start()
+            running.push_async_callback(gateway.stop)
+            _say(welcome(base_url(*gateway.address), principal.in_shell, made=made))
+            await signalled.wait()
+
+
+def _listen_problem(settings: Settings) -> str | None:
+    addresses = {
+        "TENTACULO_LISTEN": settings.listen,
+        "TENTACULO_ADMIN": settings.admin,
+        "OPERATOR_ADDRESS": _operator_address(settings),
+    }
+    # Asked beforehand, to name what to change, and since a listener that shares its port would not fail.
+    for name, address in addresses.items():
+        if reason := _why_not_listen(address):
+            return f"{address.host}:{address.port} {reason}; set {name} to another address."
+    return None
+
+
+def _why_not_listen(address: Address) -> str | None:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        socket.create_server((address.host, address.port), family=family).close()
+    except OSError as error:
+        in_use = error.errno == errno.EADDRINUSE
+        return "is already in use" if in_use else f"can't be listened on ({error.strerror})"
+    return None
+
+
+def _operator_address(settings: Settings) -> Address:
+    server = next(upstream.server for upstream in settings.upstreams if upstream.name == "operator")
+    return Address(server.host, server.port)
+
+
+def _fail(code: int, *sentences: str) -> int:
+    for sentence in sentences:
+        _say(f"{sentence}\n")
+    return code
+
+
+def _say(text: str) -> None:
+    # On stderr, so that stdout holds log events only.
+    sys.stderr.write(text)
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

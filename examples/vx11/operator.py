@@ -1,0 +1,246 @@
+"""The operator backend in delegated mode: it issues and redeems ephemeral tokens itself and streams events.
+
+Its events are its own process's figures and every command posted to it.  Status and commands are open
+here: the gateway checks the credential in front of them, so only the gateway may reach this address.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+
+import orjson
+import uvloop
+from aiohttp import web
+from aiohttp_sse import EventSourceResponse
+
+from examples.vx11.events import EventFeed
+from examples.vx11.figures import ProcessMeter
+from examples.vx11.principal import PrincipalToken, read_principal_token
+from examples.vx11.problems import CORRELATION_ID, Refused, abort, answer_problems, mark_response
+from examples.vx11.service import Service, stop_signals
+from examples.vx11.tokens import EphemeralTokens, TokenStoreUnavailable
+
+CREDENTIAL_HEADER = "X-VX11-Token"
+ISSUE_PATH = "/operator/api/events/sse-token"
+STREAM_PATH = "/operator/api/events/stream"
+STATUS_PATH = "/operator/api/status"
+COMMANDS_PATH = "/operator/api/commands"
+HEALTH_PATH = "/health"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorOptions:
+    """Times in seconds (`retry_ms` as its name says), the command body's bound in bytes."""
+
+    heartbeat: float = 15.0
+    sample_every: float = 2.0
+    retry_ms: int = 10_000
+    body_limit: int = 64 * 1024
+
+
+class Operator:
+    """The backend's handlers over its tokens and its events."""
+
+    def __init__(
+        self,
+        principal: PrincipalToken,
+        *,
+        tokens: EphemeralTokens,
+        feed: EventFeed,
+        meter: ProcessMeter,
+        options: OperatorOptions,
+    ) -> None:
+        self._principal = principal
+        self._tokens = tokens
+        self._feed = feed
+        self._meter = meter
+        self._options = options
+
+    def app(self) -> web.Application:
+        """Return the application that serves this backend."""
+        app = web.Application(middlewares=[answer_problems], client_max_size=self._options.body_limit)
+        app.router.add_post(ISSUE_PATH, self.issue)
+        app.router.add_get(STREAM_PATH, self.stream, allow_head=False)
+        app.router.add_post(COMMANDS_PATH, self.command)
+        app.router.add_get(STATUS_PATH, self.status)
+        app.router.add_get(HEALTH_PATH, self.health)
+        app.on_response_prepare.append(mark_response)
+        app.cleanup_ctx.append(self._sampling)
+        app.on_shutdown.append(self._end_streams)
+        return app
+
+    async def issue(self, request: web.Request) -> web.Response:
+        """Answer the principal with a new ephemeral token."""
+        presented = request.headers.getall(CREDENTIAL_HEADER, [])
+        if not self._principal.is_proved_by(_only(presented)):
+            raise _unauthorized()
+        try:
+            token = self._tokens.issue()
+        except TokenStoreUnavailable:
+            raise _store_unavailable() from None
+        return web.json_response(
+            {
+                "sse_token": token,
+                "ttl_sec": int(self._tokens.lifetime),
+                "endpoint": STREAM_PATH,
+            }
+        )
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        """Send the events, those missed since `Last-Event-ID` first, until either side ends it."""
+        self._admit(request)
+        response = EventSourceResponse(sep="\n", ping_interval=self._options.heartbeat)
+        with (
+            suppress(ConnectionResetError, TimeoutError),  # the client left, or no longer reads
+            self._feed.subscribe(
+                last_event_id=request.headers.get("Last-Event-ID"), on_overflow=lambda: abort(request)
+            ) as events,
+        ):
+            await response.prepare(request)
+            async with response:
+                await response.write(b"retry: %d\n\n" % self._options.retry_ms)
+                async for event in events:
+                    await response.send(event.to_json(), id=event.event_id)
+        return response
+
+    async def command(self, request: web.Request) -> web.Response:
+        """Take a command in, which makes it an event."""
+        payload = _parse_command(await request.read())
+        event = self._feed.publish(
+            "command", f"command: {payload['command']}", payload, correlation_id=request[CORRELATION_ID]
+        )
+        return web.json_response({"event_id": event.event_id}, status=202)
+
+    async def status(self, request: web.Request) -> web.Response:
+        """Answer with the figures of this moment."""
+        return web.json_response(self.figures())
+
+    async def health(self, request: web.Request) -> web.Response:
+        """Answer that the process serves."""
+        return web.json_response({"status": "ok"})
+
+    def figures(self) -> dict[str, object]:
+        """Return the process's own figures and the counts of streams, events and tokens."""
+        return asdict(self._meter.sample()) | {
+            "open_streams": self._feed.stream_count,
+            "events": self._feed.event_count,
+            "ephemeral_tokens": len(self._tokens),
+        }
+
+    def sample(self) -> None:
+        """Do what is due by time: publish the figures, and let expired tokens go."""
+        self._tokens.expire()
+        used = self._meter.sample()
+        summary = f"cpu {used.cpu_seconds:.2f} s, memory {used.rss_bytes / 2**20:.1f} MiB"
+        self._feed.publish("figures", summary, self.figures())
+
+    def _admit(self, request: web.Request) -> None:
+        headers = request.headers.getall(CREDENTIAL_HEADER, [])
+        parameters = request.query.getall("token", [])
+        presented = _only([*headers, *parameters])
+        proved = self._principal.is_proved_by(presented) if headers else self._redeem(presented)
+        if not proved:
+            raise _unauthorized()
+
+    def _redeem(self, token: str) -> bool:
+        try:
+            return self._tokens.redeem(token)
+        except TokenStoreUnavailable:
+            raise _store_unavailable() from None
+
+    async def _sampling(self, app: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(self._keep_sampling(), name="operator-sampling")
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    async def _keep_sampling(self) -> None:
+        while True:
+            self.sample()
+            await asyncio.sleep(self._options.sample_every)
+
+    async def _end_streams(self, app: web.Application) -> None:
+        self._feed.close()
+
+
+def build_operator(
+    principal_token: str,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    options: OperatorOptions | None = None,
+) -> Operator:
+    """Return the backend with everything it needs, as it is run."""
+    return Operator(
+        PrincipalToken(principal_token),
+        tokens=EphemeralTokens(clock=clock),
+        feed=EventFeed(),
+        meter=ProcessMeter(clock=clock),
+        options=options or OperatorOptions(),
+    )
+
+
+def _only(presented: Sequence[str]) -> str:
+    if not presented:
+        raise _unauthorized()
+    if len(presented) > 1:
+        raise Refused(400, "ambiguous_credential", "Exactly one credential may be presented")
+    return presented[0]
+
+
+def _unauthorized() -> Refused:
+    return Refused(401, "unauthorized", "A valid credential is required")
+
+
+def _store_unavailable() -> Refused:
+    return Refused(503, "token_store_unavailable", "The token store does not answer", retry_after=1)
+
+
+def _parse_command(body: bytes) -> dict[str, object]:
+    try:
+        payload = orjson.loads(body)
+        orjson.dumps({"payload": payload})  # it writes less deep than it reads, and the event must be written
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        raise Refused(400, "bad_request", "The body is not acceptable JSON") from None
+    command = payload.get("command") if isinstance(payload, dict) else None
+    if not isinstance(command, str) or not 0 < len(command) <= 200:
+        raise Refused(400, "bad_request", 'The body needs a "command" of 1 to 200 characters')
+    return dict(payload)
+
+
+async def _serve(service: Service) -> None:
+    with stop_signals() as signalled:
+        await service.start()
+        host, port = service.address
+        sys.stderr.write(f"The operator backend listens on {host}:{port}.\n")
+        await signalled.wait()
+    await service.stop()
+
+
+def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
+    """Serve the backend alone until a signal comes; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m examples.vx11.operator", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8011, help="port to listen on (default: %(default)s)")
+    arguments = parser.parse_args(argv)
+    principal = read_principal_token(environ)
+    if principal is None:
+        sys.stderr.write("Set VX11_TOKEN or VX11_TOKEN_FILE to the principal token.\n")
+        return 2
+    try:
+        uvloop.run(_serve(Service(build_operator(principal.token).app(), arguments.host, arguments.port)))
+    except OSError as error:
+        sys.stderr.write(f"The operator backend can't listen: {error.strerror}.\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""The command line of the benchmarks; the only place here that prints.
+
+Exit codes: 0 the goals are met, 1 they are not, 2 nothing could be measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.benchmarks import calls
+from scripts.benchmarks.peers import PEERS
+from scripts.benchmarks.report import as_json, as_markdown
+from scripts.benchmarks.samples import judge
+from scripts.benchmarks.tools import ToolMissing
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the command line asks for; return the exit code."""
+    options = _parser().parse_args(arguments)
+    # SIGTERM then ends the peers too, by the same way out as Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return _run_calls(options)
+    except (ToolMissing, calls.BenchFailed) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; every process that was started has ended", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run_calls(options: argparse.Namespace) -> int:
+    asked = calls.Options(
+        rounds=options.rounds, seconds=options.seconds, connections=options.connections, peers=options.peers
+    )
+    result = calls.run(asked, _say)
+    verdicts = [judge(result.samples, goal, calls.SUBJECT) for goal in calls.GOALS]
+    if options.json is not None:
+        options.json.write_text(as_json(result, verdicts))
+    print(as_markdown(result, verdicts, with_goals=options.goals))
+    return 0 if not options.goals or all(verdict.met for verdict in verdicts) else 1
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description="Measure the gateway beside its peers."
+    )
+    commands = parser.add_subparsers(required=True, metavar="BENCHMARK")
+    plain = commands.add_parser(
+        "calls",
+        help="plain calls with header check, JSON log and metrics",
+        description="Plain calls: requests per CPU-second, latency and memory of each peer.",
+        epilog="Example: scripts/bench calls --rounds 3 --seconds 2 --peers tentaculo,envoy --no-goals",
+    )
+    plain.add_argument("--rounds", type=_positive, default=5, help="how often each peer is measured (5)")
+    plain.add_argument("--seconds", type=_positive, default=5, help="length of one measurement (5)")
+    plain.add_argument("--connections", type=_positive, default=64, help="keep-alive connections (64)")
+    plain.add_argument("--peers", type=_peers, default=tuple(PEERS), help=f"some of {','.join(PEERS)} (all)")
+    plain.add_argument("--json", type=Path, metavar="FILE", help="write every sample there too")
+    plain.add_argument("--no-goals", dest="goals", action="store_false", help="only print, and exit with 0")
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _peers(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(text.split(",")))
+    unknown = [name for name in names if name not in PEERS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(PEERS)}")
+    return names
+
+
+if __name__ == "__main__":
+    sys.exit(main())

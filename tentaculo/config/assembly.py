@@ -1,0 +1,137 @@
+"""From sections that keep all rules to `Settings`: defaults filled in, overrides applied."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tentaculo.config.draft import Draft
+from tentaculo.config.models import (
+    CredentialSection,
+    FileSection,
+    PrincipalSection,
+    RequestHeadersSection,
+    ResponseHeadersSection,
+    RewriteSection,
+    RouteSection,
+    TlsSection,
+    UpstreamSection,
+)
+from tentaculo.config.section import given
+from tentaculo.config.settings import (
+    HeaderEdits,
+    Limits,
+    LogSettings,
+    PrincipalSettings,
+    Rewrite,
+    RouteSettings,
+    Settings,
+    StreamSettings,
+    TlsSettings,
+    UpstreamCredential,
+    UpstreamSettings,
+)
+
+T = TypeVar("T")
+
+
+def assemble(draft: Draft, digests: list[tuple[bytes, ...]]) -> Settings:
+    """Return the settings of a draft without problems; `digests` are its principals' in their order."""
+    file = draft.file
+    pairs = zip(file.principals, digests, strict=True)
+    upstreams = {
+        name: _upstream(name, section, draft.directory) for name, section in present(file.upstreams).items()
+    }
+    top = _top(file)
+    defaults = {"credential_headers": top["credential_headers"]} if "credential_headers" in top else {}
+    return Settings(
+        principals=tuple(_principal(section, found) for section, found in pairs),
+        upstreams=tuple(upstreams.values()),
+        routes=tuple(
+            _route(section, upstreams[present(section.upstream)], defaults)
+            for section in present(file.routes)
+        ),
+        log=LogSettings(**{**given(file.log), "sanitize": tuple(file.log.sanitize if file.log else ())}),
+        limits=Limits(**given(file.limits)),
+        **top,
+    )
+
+
+def present(value: T | None) -> T:
+    """Return a value that `rules.presence` has seen to be there."""
+    if value is None:
+        raise ValueError("a required key is missing, and no rule has said so")
+    return value
+
+
+def _top(file: FileSection) -> dict[str, Any]:
+    given: dict[str, Any] = {
+        "listen": file.listen and file.listen.address,
+        "admin": file.admin and file.admin.address,
+        "trusted_peers": tuple(file.trusted_peers),
+        "credential_headers": file.credential_headers and tuple(file.credential_headers),
+        "identity_header": file.identity_header,
+        "health_path": file.health_path,
+    }
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _principal(section: PrincipalSection, digests: tuple[bytes, ...]) -> PrincipalSettings:
+    made = PrincipalSettings(name=present(section.name), digests=digests)
+    return made if section.routes is None else replace(made, routes=tuple(section.routes))
+
+
+def _upstream(name: str, section: UpstreamSection, directory: Path) -> UpstreamSettings:
+    made = UpstreamSettings(
+        name=name,
+        server=present(present(section.servers)[0].url),
+        credential=None if section.credential is None else _credential(section.credential),
+        tls=TlsSettings() if section.tls is None else _tls(section.tls, directory),
+    )
+    return replace(made, timeouts=replace(made.timeouts, **given(section.timeouts)))
+
+
+def _tls(section: TlsSection, directory: Path) -> TlsSettings:
+    ca = None if section.ca is None else directory / section.ca
+    return TlsSettings(ca=ca, server_name=section.server_name, verify=section.verify)
+
+
+def _credential(section: CredentialSection) -> UpstreamCredential:
+    return UpstreamCredential(present(section.header), present(section.value))
+
+
+def _route(section: RouteSection, upstream: UpstreamSettings, defaults: dict[str, Any]) -> RouteSettings:
+    own: dict[str, Any] = {
+        "host": section.host,
+        "methods": section.methods and frozenset(section.methods),
+        "access": section.access,
+        "credential_headers": section.credential_headers and tuple(section.credential_headers),
+        "stream": None if section.stream is None else StreamSettings(),
+        "rewrite": section.rewrite and _rewrite(section.rewrite),
+    }
+    return RouteSettings(
+        name=present(section.name),
+        path=present(section.path),
+        upstream=upstream.name,
+        enabled=section.enabled,
+        request_headers=_edits(section.request_headers),
+        response_headers=_edits(section.response_headers),
+        forward_credential=section.forward_credential,
+        timeouts=replace(upstream.timeouts, **given(section.timeouts)),
+        allow_in_path=frozenset(section.allow_in_path),
+        **{**defaults, **{key: value for key, value in own.items() if value is not None}},
+    )
+
+
+def _rewrite(section: RewriteSection) -> Rewrite:
+    if section.strip is not None:
+        return Rewrite(section.strip, "")
+    prefix, replacement = present(section.replace)
+    return Rewrite(prefix, replacement)
+
+
+def _edits(section: RequestHeadersSection | ResponseHeadersSection | None) -> HeaderEdits:
+    if section is None:
+        return HeaderEdits()
+    return HeaderEdits(set=tuple(section.set.items()), remove=tuple(section.remove))

@@ -1,0 +1,48 @@
+"""What could be read of a file, however many problems it has, for the rules to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tentaculo.config.models import FileSection, RouteSection
+from tentaculo.config.problems import YamlPath
+from tentaculo.config.settings import Access
+from tentaculo.config.tree import Document
+
+
+@dataclass(frozen=True, slots=True)
+class RouteDraft:
+    """A route with its path in the file."""
+
+    path: YamlPath
+    section: RouteSection
+
+    @property
+    def access(self) -> Access:
+        """What the route demands, said or by default."""
+        return self.section.access or Access.HEADER_TOKEN
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The sections, less what is `unclear`: paths that have a problem and were left out.
+
+    `directory` is the configuration file's: relative file names start there.
+    """
+
+    file: FileSection
+    document: Document
+    directory: Path
+    unclear: frozenset[YamlPath] = frozenset()
+
+    def is_clear(self, *path: str | int) -> bool:
+        """Whether a path was read without a problem; what was not given is clear."""
+        return not self.unclear or not any(path[:end] in self.unclear for end in range(1, len(path) + 1))
+
+    @property
+    def routes(self) -> Iterator[RouteDraft]:
+        """Every route, in the order of the file."""
+        for index, section in enumerate(self.file.routes or ()):
+            yield RouteDraft(("routes", index), section)

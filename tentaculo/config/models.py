@@ -1,0 +1,306 @@
+"""The shape of the file: each section's keys with their types and what editors say about them.
+
+Defaults are those of `settings`: None here is a key that was not given.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tentaculo.config.addresses import HostName, ListenAddress, ServerUrl, TrustedNetwork
+from tentaculo.config.http_fields import (
+    AccessWord,
+    FieldName,
+    FieldValue,
+    FreeFieldName,
+    InPath,
+    Method,
+    PlainPath,
+    Prefix,
+    RoutePath,
+    SecretValue,
+)
+from tentaculo.config.scalars import (
+    Count,
+    Duration,
+    LogFormat,
+    LogLevel,
+    Many,
+    Name,
+    OneOrMany,
+    OrSingle,
+    Size,
+    Switch,
+    Text,
+)
+from tentaculo.config.section import Section
+from tentaculo.config.tokens import FileName, Token, TokenDigest
+
+_SOME = Field(min_length=1)
+_ONE_OR_TWO = Field(min_length=1, max_length=2)
+
+
+class ListenSection(Section):
+    """An address with a port, such as 0.0.0.0:8000."""
+
+    required = ("address",)
+    later = ("tls",)
+    short = "address"
+
+    address: ListenAddress | None = Field(None, description="Host and port; port 0 lets the system choose.")
+
+
+class AdminSection(Section):
+    """An address with a port, such as 127.0.0.1:9100."""
+
+    required = ("address",)
+    later = ("token",)
+    short = "address"
+
+    address: ListenAddress | None = Field(None, description="Host and port; port 0 lets the system choose.")
+
+
+class LogSection(Section):
+    """What is logged, and how."""
+
+    later = ("file",)
+
+    level: LogLevel | None = Field(None, description="The least level that is logged; default info.")
+    format: LogFormat | None = Field(None, description="Default auto: readable on a terminal, else JSON.")
+    sanitize: Many[Text] = Field(
+        default_factory=list, description="More parameter names whose values are masked."
+    )
+
+
+class LimitsSection(Section):
+    """Counts, sizes and times that a request must keep within."""
+
+    connections: Count | None = Field(None, description="Open client connections in all; default 10000.")
+    streams: Count | None = Field(None, description="Open event streams in all; default 9000.")
+    connections_per_client: Count | None = Field(
+        None, description="Connections of one address; default no limit."
+    )
+    request_line: Size | None = Field(None, description="Size of the request line; default 8KiB.")
+    header: Size | None = Field(None, description="Size of one header field; default 8KiB.")
+    headers: Size | None = Field(None, description="Size of all header fields; default 64KiB.")
+    body: Size | None = Field(None, description="Size of a request body; default no limit.")
+    header_timeout: Duration | None = Field(None, description="Time for a request's head; default 10s.")
+    body_timeout: Duration | None = Field(
+        None, description="Longest pause within a request body; default 60s."
+    )
+    write_timeout: Duration | None = Field(
+        None, description="Longest time that a client takes nothing; default 60s."
+    )
+    keep_alive: Duration | None = Field(
+        None, description="Time that an idle connection is kept; default 75s."
+    )
+
+
+class PrincipalSection(Section):
+    """Someone who may call, proved by a token."""
+
+    required = ("name",)
+    later = ("max_streams", "issue_rate")
+
+    name: Name | None = Field(None, description="Shown in logs and sent to upstreams in the identity header.")
+    token: Annotated[OneOrMany[Token], _ONE_OR_TWO, OrSingle] | None = Field(
+        None, description="The token, of 12 characters or more; a list of two while rotating."
+    )
+    token_sha256: Annotated[OneOrMany[TokenDigest], _ONE_OR_TWO, OrSingle] | None = Field(
+        None,
+        description="The token's SHA-256, as `tentaculo hash-token` prints it; a list of two while rotating.",
+    )
+    token_file: Annotated[OneOrMany[FileName], _ONE_OR_TWO, OrSingle] | None = Field(
+        None, description="A file that holds the token, relative to this file; a list of two while rotating."
+    )
+    routes: Annotated[Many[Text], _SOME] | None = Field(
+        None, description="Names of the routes that may be used, with * and ?; default all."
+    )
+
+
+class TimeoutsSection(Section):
+    """How long the gateway waits for an upstream."""
+
+    connect: Duration | None = Field(None, description="Time to connect; default 2s.")
+    response: Duration | None = Field(None, description="Time until the response begins; default 30s.")
+    idle: Duration | None = Field(None, description="Longest pause within a response; default 60s.")
+    keep_alive: Duration | None = Field(
+        None, description="Time that an unused connection is kept; default 4s."
+    )
+
+
+class TlsSection(Section):
+    """How an https upstream is verified."""
+
+    ca: FileName | None = Field(
+        None, description="PEM file of the authorities to trust, relative to this file."
+    )
+    server_name: HostName | None = Field(
+        None, description="The name in the certificate; default the server's host."
+    )
+    verify: Switch = Field(True, description="Whether the certificate must be valid.")
+
+
+class CredentialSection(Section):
+    """The gateway's own secret for an upstream, sent once access was granted."""
+
+    required = ("header", "value")
+
+    header: FreeFieldName | None = Field(None, description="The header field that carries the secret.")
+    value: SecretValue | None = Field(None, description="The secret, best taken from the environment.")
+
+
+class ServerSection(Section):
+    """One address of an upstream."""
+
+    required = ("url",)
+    later = ("weight",)
+    short = "url"
+
+    url: ServerUrl | None = Field(None, description="Scheme, host and port, such as http://backend:8080.")
+
+
+class UpstreamSection(Section):
+    """A service behind the gateway: its URL, or the long form."""
+
+    required = ("servers",)
+    later = ("balance", "health_check", "limits", "retries", "breaker")
+    short = "servers"
+
+    servers: Annotated[Many[ServerSection], Field(min_length=1, max_length=1)] | None = Field(
+        None, description="Its server."
+    )
+    timeouts: TimeoutsSection | None = Field(None, description="How long to wait for it.")
+    tls: TlsSection | None = Field(None, description="How an https server is verified.")
+    credential: CredentialSection | None = Field(None, description="The gateway's own secret for it.")
+
+    @classmethod
+    def expand(cls, value: str) -> dict[str, object]:
+        """Return the long form of a URL."""
+        return {"servers": [value]}
+
+
+class StreamSection(Section):
+    """Declares that the route carries event streams; no options yet."""
+
+    later = (
+        "heartbeat",
+        "idle_timeout",
+        "max_age",
+        "retry",
+        "shared",
+        "replay",
+        "vary",
+        "assign_ids",
+        "slow_client",
+        "max_streams",
+        "max_streams_per_principal",
+        "max_streams_per_client",
+        "unavailable",
+        "last_event",
+    )
+
+
+class RewriteSection(Section):
+    """How the path is changed for the upstream: one of the two keys."""
+
+    strip: Prefix | None = Field(None, description="The prefix to take away.")
+    replace: Annotated[Many[Prefix], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="The prefix to take away, and what to put in its place."
+    )
+
+
+class RequestHeadersSection(Section):
+    """Header fields changed on the way to the upstream."""
+
+    set: dict[FieldName, FieldValue] = Field(
+        default_factory=dict, description="Fields to add, replacing those of the same name."
+    )
+    remove: Many[FreeFieldName] = Field(default_factory=list, description="Names of fields to remove.")
+
+
+class ResponseHeadersSection(Section):
+    """Header fields changed on the way to the client."""
+
+    set: dict[FreeFieldName, FieldValue] = Field(
+        default_factory=dict, description="Fields to add, replacing those of the same name."
+    )
+    remove: Many[FreeFieldName] = Field(default_factory=list, description="Names of fields to remove.")
+
+
+class RouteSection(Section):
+    """What is forwarded where, and who may call it; the most specific route wins, whatever the order."""
+
+    required = ("name", "path", "upstream")
+    later = ("ephemeral_token", "cors", "rate_limit", "maintenance")
+
+    name: Name | None = Field(None, description="Shown in logs and metrics.")
+    path: RoutePath | None = Field(
+        None, description="Exact, or with /* at its end for everything beneath; {name} is one segment."
+    )
+    host: HostName | None = Field(
+        None, description="Only requests for this host; *.example.org for those beneath."
+    )
+    methods: Annotated[Many[Method], _SOME] | None = Field(
+        None, description="Only these methods; default all."
+    )
+    upstream: Name | None = Field(None, description="Name of the upstream.")
+    access: AccessWord | None = Field(
+        None,
+        description="header-token (default): a principal token in a credential header. "
+        "upstream: the upstream decides, for declared streams only. public: everyone.",
+    )
+    enabled: Switch = Field(True, description="false answers 503.")
+    stream: StreamSection | None = Field(
+        None, description="Declares that the route carries event streams: {}."
+    )
+    rewrite: RewriteSection | None = Field(None, description="How the path is changed for the upstream.")
+    request_headers: RequestHeadersSection | None = Field(
+        None, description="Header fields changed on the way to the upstream."
+    )
+    response_headers: ResponseHeadersSection | None = Field(
+        None, description="Header fields changed on the way to the client."
+    )
+    forward_credential: Switch = Field(False, description="Whether the upstream gets the credential too.")
+    credential_headers: Annotated[Many[FreeFieldName], _SOME] | None = Field(
+        None, description="Overrides the file's credential_headers."
+    )
+    timeouts: TimeoutsSection | None = Field(None, description="Overrides the upstream's.")
+    allow_in_path: Many[InPath] = Field(
+        default_factory=list, description="What the path may hold although it is refused elsewhere."
+    )
+
+
+class FileSection(Section):
+    """The configuration of a Tentáculo gateway."""
+
+    required = ("upstreams", "routes")
+    later = ("token_store", "browser_path", "drain")
+
+    listen: ListenSection | None = Field(None, description="Where clients connect; default 0.0.0.0:8000.")
+    admin: AdminSection | None = Field(
+        None, description="Where probes and metrics are served; default 127.0.0.1:9100."
+    )
+    trusted_peers: Many[TrustedNetwork] = Field(
+        default_factory=list, description="Networks whose Forwarded fields are believed."
+    )
+    credential_headers: Annotated[Many[FreeFieldName], _SOME] | None = Field(
+        None, description="Where a credential is read from; Authorization means Bearer; default X-VX11-Token."
+    )
+    identity_header: FreeFieldName | None = Field(
+        None, description="Tells the upstream the principal's name; default X-Tentaculo-Principal."
+    )
+    health_path: PlainPath | None = Field(
+        None, description="Answered by the gateway itself; default /health."
+    )
+    log: LogSection | None = Field(None, description="What is logged, and how.")
+    limits: LimitsSection | None = Field(None, description="What a request must keep within.")
+    principals: Many[PrincipalSection] = Field(
+        default_factory=list, description="Who may use the routes with access header-token."
+    )
+    upstreams: Annotated[dict[Name, UpstreamSection], _SOME] | None = Field(
+        None, description="The services behind the gateway, by name."
+    )
+    routes: Annotated[Many[RouteSection], _SOME] | None = Field(None, description="What is forwarded where.")

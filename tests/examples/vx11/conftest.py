@@ -1,0 +1,99 @@
+"""The operator backend on a port of its own, with a clock that the test moves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import pytest
+
+from examples.vx11.events import EventFeed
+from examples.vx11.figures import ProcessMeter
+from examples.vx11.operator import (
+    CREDENTIAL_HEADER,
+    ISSUE_PATH,
+    STATUS_PATH,
+    STREAM_PATH,
+    Operator,
+    OperatorOptions,
+)
+from examples.vx11.principal import PrincipalToken
+from examples.vx11.service import Service
+from examples.vx11.tokens import EphemeralTokens
+from tests.fakes.clock import Clock
+
+TOKEN = "principal-of-the-test"
+CREDENTIAL = {CREDENTIAL_HEADER: TOKEN}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningOperator:
+    """A backend that listens, its parts, and a client."""
+
+    backend: Operator
+    service: Service
+    clock: Clock
+    feed: EventFeed
+    session: aiohttp.ClientSession
+    stack: AsyncExitStack
+
+    def url(self, path: str) -> str:
+        """Return the URL of a path."""
+        host, port = self.service.address
+        return f"http://{host}:{port}{path}"
+
+    async def issue(self) -> str:
+        """Issue an ephemeral token."""
+        async with self.session.post(self.url(ISSUE_PATH), headers=CREDENTIAL) as response:
+            assert response.status == 200
+            return str((await response.json())["sse_token"])
+
+    async def open(self, token: str, **headers: str) -> aiohttp.ClientResponse:
+        """Open the stream with an ephemeral token; it is closed after the test at the latest."""
+        stream = await self.session.get(self.url(STREAM_PATH), params={"token": token}, headers=headers)
+        self.stack.callback(stream.close)
+        return stream
+
+    async def status(self) -> dict[str, Any]:
+        """Return the figures."""
+        async with self.session.get(self.url(STATUS_PATH)) as response:
+            return dict(await response.json())
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The operator's clock."""
+    return Clock()
+
+
+@pytest.fixture
+def options() -> OperatorOptions:
+    """Options that let nothing happen by itself but the first sample."""
+    return OperatorOptions(heartbeat=3600, sample_every=3600)
+
+
+@pytest.fixture
+def tokens(clock: Clock) -> EphemeralTokens:
+    """The operator's token store."""
+    return EphemeralTokens(clock=clock)
+
+
+@pytest.fixture
+async def operator(
+    clock: Clock, tokens: EphemeralTokens, options: OperatorOptions
+) -> AsyncIterator[RunningOperator]:
+    """A running backend; replace the fixtures above to change it."""
+    feed = EventFeed(keep=20, queue=4)
+    meter = ProcessMeter(clock=clock)
+    backend = Operator(PrincipalToken(TOKEN), tokens=tokens, feed=feed, meter=meter, options=options)
+    service = Service(backend.app(), "127.0.0.1", 0)
+    async with AsyncExitStack() as stack:
+        await service.start()
+        stack.push_async_callback(service.stop)
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        yield RunningOperator(
+            backend=backend, service=service, clock=clock, feed=feed, session=session, stack=stack
+        )

@@ -1,0 +1,39 @@
+"""Certificates made for a test: an authority of its own, and servers that it vouches for."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+from pathlib import Path
+
+
+class Authority:
+    """A certificate authority in a directory."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self._directory = directory
+        self.certificate = directory / f"{name}.pem"
+        self._key = directory / f"{name}.key"
+        self._openssl("req", "-x509", *_new_key(self._key), "-subj", f"/CN={name}", "-out", self.certificate)
+
+    def server_context(self, *names: str) -> ssl.SSLContext:
+        """Make a server's context, with a certificate for these names (`DNS:…`, `IP:…`)."""
+        stem = self._directory / f"server-{abs(hash(names))}"
+        key, csr, certificate, extensions = (stem.with_suffix(s) for s in (".key", ".csr", ".pem", ".ext"))
+        extensions.write_text(f"subjectAltName={','.join(names)}\n")
+        self._openssl("req", *_new_key(key), "-subj", "/CN=server", "-out", csr)
+        signer = ("-CA", self.certificate, "-CAkey", self._key, "-CAcreateserial")
+        self._openssl(
+            "x509", "-req", "-in", csr, *signer, "-days", "2", "-extfile", extensions, "-out", certificate
+        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        return context
+
+    @staticmethod
+    def _openssl(*arguments: str | Path) -> None:
+        subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+
+def _new_key(path: Path) -> tuple[str | Path, ...]:
+    return ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", path)
