@@ -14,6 +14,9 @@ COPY tentaculo tentaculo
 # setuptools comes with the lock file, is used once and leaves.
 RUN /build/tools/bin/pip --python /opt/tentaculo/bin/python install --no-deps --no-build-isolation . \
     && /build/tools/bin/pip --python /opt/tentaculo/bin/python uninstall --yes setuptools
+COPY config/tentaculo.yaml /etc/tentaculo/tentaculo.yaml
+# Files of a checkout that is closed to others are still to be read by the user below.
+RUN chmod -R a+rX /opt/tentaculo /etc/tentaculo
 
 FROM python:${PYTHON_TAG}
 LABEL org.opencontainers.image.title="tentaculo" \
@@ -21,7 +24,7 @@ LABEL org.opencontainers.image.title="tentaculo" \
 # A base that keeps pip as a system package keeps it; any other loses it here.
 RUN python3 -m pip uninstall --yes --break-system-packages --root-user-action ignore pip
 COPY --from=build /opt/tentaculo /opt/tentaculo
-COPY config/tentaculo.yaml /etc/tentaculo/tentaculo.yaml
+COPY --from=build /etc/tentaculo /etc/tentaculo
 ENV PATH=/opt/tentaculo/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     TENTACULO_CONFIG=/etc/tentaculo/tentaculo.yaml \

@@ -180,7 +180,7 @@ def _count(number: int, noun: str) -> str:
 def _read_token() -> str:
     if sys.stdin.isatty():
         return str(click.prompt("Token", hide_input=True, err=True))
-    return click.get_text_stream("stdin").read().removesuffix("\n").removesuffix("\r")
+    return sys.stdin.read().removesuffix("\n").removesuffix("\r")
 
 
 def _route_row(route: RouteSettings) -> tuple[str, ...]:

@@ -159,8 +159,7 @@ class Operator:
         task = asyncio.create_task(self._keep_sampling(), name="operator-sampling")
         yield
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait([task])
 
     async def _keep_sampling(self) -> None:
         while True:

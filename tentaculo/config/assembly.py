@@ -66,7 +66,7 @@ def present(value: T | None) -> T:
 
 
 def _top(file: FileSection) -> dict[str, Any]:
-    given: dict[str, Any] = {
+    values: dict[str, Any] = {
         "listen": file.listen and file.listen.address,
         "admin": file.admin and file.admin.address,
         "trusted_peers": tuple(file.trusted_peers),
@@ -74,7 +74,7 @@ def _top(file: FileSection) -> dict[str, Any]:
         "identity_header": file.identity_header,
         "health_path": file.health_path,
     }
-    return {key: value for key, value in given.items() if value is not None}
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _principal(section: PrincipalSection, digests: tuple[bytes, ...]) -> PrincipalSettings:

@@ -68,12 +68,11 @@ def read_method(value: object) -> str:
 
 
 def read_plain_path(value: object) -> str:
-    """Return a path without `*` and `{name}`."""
+    """Return a path without `*` and `{name}`, spelled as requests have it."""
     text = _read_printable(value)
     if any(character in text for character in "*{}"):
         raise sentence("must be one path, without * and {name}")
-    _check_path(text)
-    return text
+    return _spell(text)
 
 
 def read_route_path(value: object) -> str:
@@ -85,7 +84,7 @@ def read_route_path(value: object) -> str:
     for segment in fixed.split("/"):
         if ("{" in segment or "}" in segment) and _SEGMENT_NAME(segment) is None:
             raise sentence("must hold {name} only as a whole segment, as in /orders/{id}/lines")
-    _check_path(fixed)
+    _spell(fixed)
     return text
 
 
@@ -123,7 +122,8 @@ def _read_printable(value: object) -> str:
     return text
 
 
-def _check_path(text: str) -> None:
+def _spell(text: str) -> str:
+    """Return a path as requests have it."""
     if "?" in text or "#" in text:
         raise sentence("must be a path without query and fragment")
     if "//" in text:
@@ -131,7 +131,7 @@ def _check_path(text: str) -> None:
     if not _DOT_SEGMENTS.isdisjoint(text.split("/")):
         raise sentence('must not hold the segments "." and ".."')
     try:
-        spell_path(text)
+        return spell_path(text)
     except BadTarget as fault:
         raise sentence(f"would never be met: {fault.reason}") from None
 

@@ -6,7 +6,6 @@ Syntax errors give the place and never the text: a line of the file may hold a s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import cast
 
 import yaml
@@ -35,6 +34,8 @@ _SYNTAX = (
     ("<block end>", "the indentation does not fit the lines above"),
     ("unexpected end of stream", "a quote is not closed"),
 )
+# Noticed only behind the fault, so that the place where the scalar began says more.
+_FOUND_LATE = ("unexpected end of stream", "could not find expected ':'")
 
 
 def read_tree(text: str, source: str) -> tuple[Document, tuple[Problem, ...]]:
@@ -44,17 +45,19 @@ def read_tree(text: str, source: str) -> tuple[Document, tuple[Problem, ...]]:
     """
     builder = TreeBuilder(source)
     _check_characters(text, source)
-    try:
-        for event in _events(protect_references(text)):
-            builder.take(event)
-    except yaml.YAMLError as fault:
-        problem = _syntax_problem(fault, source)
-        raise ConfigError((*builder.problems, problem)) from None
+    problem = _build(builder, text, source)
+    if problem is not None:  # raised here, where no fault of PyYAML is its context
+        raise ConfigError((*builder.problems, problem))
     return _checked_root(builder, source), tuple(builder.problems)
 
 
-def _events(text: str) -> Iterator[yaml.Event]:
-    return yaml.parse(text, Loader=_LOADER)
+def _build(builder: TreeBuilder, text: str, source: str) -> Problem | None:
+    try:
+        for event in yaml.parse(protect_references(text), Loader=_LOADER):
+            builder.take(event)
+    except yaml.YAMLError as fault:
+        return _syntax_problem(fault, source)
+    return None
 
 
 def _checked_root(builder: TreeBuilder, source: str) -> Document:
@@ -80,7 +83,7 @@ def _check_characters(text: str, source: str) -> None:
 def _syntax_problem(fault: yaml.YAMLError, source: str) -> Problem:
     said = str(getattr(fault, "problem", ""))
     found = getattr(fault, "problem_mark", None)
-    if "unexpected end of stream" in said:  # the end of the file says nothing, where the quote opened does
+    if any(part in said for part in _FOUND_LATE):
         found = getattr(fault, "context_mark", None) or found
     mark = START if found is None else Mark(found.line + 1, found.column + 1)
     hint = next((hint for part, hint in _SYNTAX if part in said), None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, LiteralString, TypeVar, cast
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, GetJsonSchemaHandler, PlainValidator, WithJsonSchema
 from pydantic.json_schema import JsonSchemaValue
@@ -34,7 +34,7 @@ _SWITCH = {
 
 def sentence(text: str) -> PydanticCustomError:
     """Return the error that puts a sentence into a problem."""
-    return PydanticCustomError(SENTENCE, cast("LiteralString", text))
+    return PydanticCustomError(SENTENCE, text)
 
 
 def or_reference(**schema: Any) -> WithJsonSchema:

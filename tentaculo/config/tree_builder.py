@@ -96,6 +96,7 @@ class TreeBuilder:
         if event.anchor is not None:
             self._anchors[event.anchor] = None
         self._frames.append(_Frame(_mark(event), isinstance(event, yaml.MappingStartEvent), event.anchor))
+        self._check_depth(_mark(event), len(self._frames))
 
     def _close(self) -> None:
         frame = self._frames.pop()
@@ -127,10 +128,13 @@ class TreeBuilder:
         frame.children.append(node)
         frame.weight += size.weight
         frame.height = max(frame.height, 1 + size.height)
-        if frame.height > DEEPEST:
-            self._give_up(frame.mark, f"lists and mappings are nested deeper than {DEEPEST} levels")
+        self._check_depth(frame.mark, frame.height)
         if frame.weight > self._nodes + MOST_REPEATED:
             self._give_up(frame.mark, "aliases repeat too much of the file")
+
+    def _check_depth(self, mark: Mark, depth: int) -> None:
+        if depth > DEEPEST:
+            self._give_up(mark, f"lists and mappings are nested deeper than {DEEPEST} levels")
 
     def _entries(self, frame: _Frame) -> dict[str, Entry]:
         entries: dict[str, Entry] = {}

@@ -96,7 +96,7 @@ class Answer:
         """Stop an upstream that is still at work."""
         upstream, self._upstream = self._upstream, None
         self._ask = None
-        if upstream is not None and not self.done.done():
+        if upstream is not None:
             upstream.abort()
 
     def release(self) -> None:

@@ -93,14 +93,15 @@ def request_names(*, credentials: Iterable[str], identity: str, remove: Iterable
     `credentials` are its credential headers, `identity` the identity header (believed from trusted
     peers, unless it is in `remove`), `remove` what the route removes or sets itself.
     """
-    meanings = dict.fromkeys((*HOP_BY_HOP, b"host", b"content-length"), Meaning.DROP)
+    meanings = dict.fromkeys((*HOP_BY_HOP, b"host", b"content-length", b"proxy"), Meaning.DROP)
     meanings |= dict.fromkeys((*FORWARDING, *IDENTITY, identity.lower().encode()), Meaning.FORWARDING)
     meanings |= {b"connection": Meaning.CONNECTION, b"expect": Meaning.EXPECT}
     meanings |= dict.fromkeys((name.lower().encode() for name in remove), Meaning.DROP)
     for name in credentials:
         lower = name.lower().encode()
         meanings[lower] = Meaning.BEARER if lower == b"authorization" else Meaning.CREDENTIAL
-    prefixes = {b"x-forwarded-": Meaning.FORWARDING, b"x-auth-request-": Meaning.FORWARDING}
+    prefixes = dict.fromkeys((b"x-forwarded-", b"x-auth-request-"), Meaning.FORWARDING)
+    prefixes[b"proxy-"] = Meaning.DROP  # `Proxy` and these are for the proxy; CGI makes HTTP_PROXY of one
     # X_Token and X-Token are one name to CGI-like backends.
     return NameTable(meanings, prefixes, underscored=Meaning.DROP)
 
@@ -173,8 +174,10 @@ def _sort_special(result: RequestFields, action: Meaning, item: Field, keep_cred
 
 def bearer_token(value: bytes) -> bytes | None:
     """Return the token of a Bearer credential (RFC 6750 section 2.1), None for another scheme."""
-    scheme, _, token = value.partition(b" ")
-    return token.strip() if scheme.lower() == b"bearer" else None
+    scheme, *rest = value.split(None, 1) or [b""]  # any white space: a lenient backend takes it too
+    if scheme.lower() != b"bearer":
+        return None
+    return rest[0].strip() if rest else b""
 
 
 _PLAIN_OPTIONS = frozenset({b"close", b"keep-alive"})

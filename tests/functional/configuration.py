@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.functional.running import OTHER_TOKEN, TOKEN
+from tests.functional.running import TOKEN
 
 HEAD = """
 listen: 127.0.0.1:0
@@ -13,7 +13,6 @@ log: {level: debug, format: json}
 PRINCIPALS = f"""
 principals:
   - {{name: operator-ui, token: {TOKEN}}}
-  - {{name: elsewhere, token: {OTHER_TOKEN}, routes: ["other*"]}}
 """
 
 ROUTES = """

@@ -35,6 +35,7 @@ ROUTES = """
 routes:
   - {name: api-root, path: /api, upstream: recorder}
   - {name: api, path: /api/*, upstream: recorder}
+  - {name: other, path: /other/*, upstream: recorder}
   - {name: open, path: /open/*, upstream: recorder, access: public}
   - {name: events, path: /events/stream, upstream: recorder, access: upstream, stream: {}}
 """

@@ -47,7 +47,7 @@ def _closed_routes(draft: Draft, matched: _Matched) -> Iterator[Finding]:
     globs = {glob for section in principals for glob in section.routes or (_ALL,)}
     open_names = {name for glob in globs for name in matched.by(glob)}
     for route in checked:
-        if route.section.name not in open_names:
+        if route.section.name is not None and route.section.name not in open_names:
             yield Finding(
                 (*route.path, "name"), "no principal may use this route, which demands a header token"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -22,11 +23,30 @@ from examples.vx11.operator import (
 )
 from examples.vx11.principal import PrincipalToken
 from examples.vx11.service import Service
-from examples.vx11.tokens import EphemeralTokens
+from examples.vx11.tokens import EphemeralTokens, TokenStoreUnavailable
 from tests.fakes.clock import Clock
 
 TOKEN = "principal-of-the-test"
 CREDENTIAL = {CREDENTIAL_HEADER: TOKEN}
+FIGURES = {"cpu_seconds", "rss_bytes", "uptime_seconds", "open_streams", "events", "ephemeral_tokens"}
+
+
+class BrokenTokens(EphemeralTokens):
+    """A store that is away."""
+
+    def issue(self) -> str:
+        raise TokenStoreUnavailable
+
+    def redeem(self, token: str) -> bool:
+        raise TokenStoreUnavailable
+
+
+async def problem_of(response: aiohttp.ClientResponse) -> tuple[int, str]:
+    """Return status and code of an answer that is problem details."""
+    assert response.content_type == "application/problem+json"
+    body = json.loads(await response.text())
+    assert body["status"] == response.status
+    return response.status, body["code"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
 from collections.abc import AsyncIterator
@@ -10,10 +11,12 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from examples.vx11.problems import CORRELATION_ID, Refused, answer_problems, mark_response
+from examples.vx11.problems import CORRELATION_ID, Refused, abort, answer_problems, mark_response
 from examples.vx11.service import Service
+from tests.fakes.gates import soon
 
 SECRET = "planted-secret-text"
+ABORTED = web.AppKey("aborted", asyncio.Event)
 
 
 async def _refuse(request: web.Request) -> web.Response:
@@ -31,19 +34,37 @@ async def _crash_late(request: web.Request) -> web.StreamResponse:
     raise LookupError(SECRET)
 
 
+async def _abort(request: web.Request) -> web.Response:
+    abort(request)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        abort(request)  # the connection is gone by now
+        request.app[ABORTED].set()
+    return web.Response()
+
+
 async def _echo(request: web.Request) -> web.Response:
     return web.Response(text=request[CORRELATION_ID])
 
 
 @pytest.fixture
-async def base() -> AsyncIterator[str]:
+def aborted() -> asyncio.Event:
+    """Set when the handler that breaks its connection has ended."""
+    return asyncio.Event()
+
+
+@pytest.fixture
+async def base(aborted: asyncio.Event) -> AsyncIterator[str]:
     """The URL of an application with one handler for each fault."""
     app = web.Application(middlewares=[answer_problems])
     app.on_response_prepare.append(mark_response)
     app.router.add_get("/refuse", _refuse)
     app.router.add_get("/crash", _crash)
     app.router.add_get("/crash-late", _crash_late)
+    app.router.add_get("/abort", _abort)
     app.router.add_get("/echo", _echo)
+    app[ABORTED] = aborted
     service = Service(app, "127.0.0.1", 0)
     await service.start()
     yield f"http://127.0.0.1:{service.address[1]}"
@@ -135,3 +156,12 @@ async def test_an_unknown_expectation_is_refused(base: str, session: aiohttp.Cli
     """A fault raised ahead of the handlers is answered too."""
     async with session.get(f"{base}/echo", headers={"Expect": "the-unexpected"}) as response:
         assert response.status == 417
+
+
+async def test_an_aborted_connection_is_broken_at_once_and_only_once(
+    base: str, session: aiohttp.ClientSession, aborted: asyncio.Event
+) -> None:
+    """The client sees the connection go, its handler ends, and aborting again does nothing."""
+    with pytest.raises(aiohttp.ServerDisconnectedError):
+        await session.get(f"{base}/abort")
+    await soon(aborted.wait())

@@ -1,0 +1,119 @@
+"""Makes a URL, a header or any other text safe to show: secrets become `***`, the rest stays as it was.
+
+Decides by names, as the most lenient reader would decode them, and fails closed: a query that can't
+be parsed is masked whole.  Linear in time, never raises, and touches no socket.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from tentaculo.wire.decoded import Decoded, decode, is_plain
+from tentaculo.wire.occurrences import Occurrences, Span
+from tentaculo.wire.secret_names import SecretNames
+
+MASK = "***"
+MIN_SECRET = 8
+_MAX_CLEAN = 2048
+_MAX_CLEAN_SIZE = 512
+
+# A parameter whose name holds a broken escape: what a server would read is anyone's guess.
+_UNPARSABLE = re.compile(
+    r"(?<=[?&])[^=&#?%]*+(?:%[0-9a-f]{2}[^=&#?%]*+)*+%(?!u?[0-9a-f]{2})", re.IGNORECASE
+)
+
+
+class Sanitizer:
+    """Masks by name; `extra_names` are added to the names that carry secrets.
+
+    Remembers some texts that came out unchanged, never one that held a secret.
+    """
+
+    __slots__ = ("_names", "clean_texts", "clean_urls")
+
+    def __init__(self, extra_names: Iterable[str] = ()) -> None:
+        self._names = SecretNames(extra_names)
+        self.clean_texts: set[str] = set()
+        self.clean_urls: set[str] = set()
+
+    def is_secret_name(self, name: str) -> bool:
+        """Say whether what goes by this name is a secret."""
+        return self._names.includes(name)
+
+    def text(self, text: str) -> str:
+        """Sanitize a message, a traceback or a header value."""
+        if text in self.clean_texts or self._holds_nothing(text):
+            return text
+        shown = self._masked(text, is_url=False)
+        return _remember(text, self.clean_texts) if shown == text else shown
+
+    def url(self, text: str) -> str:
+        """Sanitize a request target or a whole URL: nothing but its own grammar ends a value."""
+        if text in self.clean_urls or self._holds_nothing(text):
+            return text
+        shown = self._masked(_parsable(text), is_url=True)
+        return _remember(text, self.clean_urls) if shown == text else shown
+
+    def _holds_nothing(self, text: str) -> bool:
+        return is_plain(text) and self._names.hint.search(text.lower()) is None
+
+    def _masked(self, text: str, *, is_url: bool) -> str:
+        seen = decode(text)
+        spans = Occurrences(seen, self._names, text, is_url=is_url).spans()
+        shown = replace_spans(text, seen, spans)
+        if seen.limit < len(text) and not shown.endswith(MASK):
+            shown += MASK
+        return shown
+
+
+def mask_values(text: str, secrets: Sequence[str]) -> str:
+    """Replace each secret of 8 characters or more by `***`, however it is escaped."""
+    for secret in secrets:
+        if len(secret) >= MIN_SECRET and secret in text:
+            text = text.replace(secret, MASK)
+    if "%" not in text and "\\" not in text:
+        return text
+    seen = decode(text)
+    for secret in secrets:
+        if len(secret) >= MIN_SECRET:
+            text, seen = _mask_decoded(text, seen, decode(secret).text)
+    return text
+
+
+def _mask_decoded(text: str, seen: Decoded, secret: str) -> tuple[str, Decoded]:
+    spans: list[Span] = []
+    at = seen.text.find(secret)
+    while at >= 0 and secret:
+        spans.append((at, at + len(secret)))
+        at = seen.text.find(secret, at + len(secret))
+    if not spans:
+        return text, seen
+    text = replace_spans(text, seen, spans) + text[seen.limit :]
+    return text, decode(text)
+
+
+def replace_spans(text: str, seen: Decoded, spans: Iterable[Span]) -> str:
+    """Mask spans of the decoded text in the original one, with what was left out on decoding."""
+    pieces: list[str] = []
+    position = 0
+    for begin, end in spans:
+        first = seen.ends[begin - 1] if begin else 0
+        last = seen.starts[end] if end < len(seen.text) else seen.limit
+        pieces += (text[position:first], MASK)
+        position = max(last, first)
+    pieces.append(text[position : seen.limit])
+    return "".join(pieces)
+
+
+def _parsable(url: str) -> str:
+    match = _UNPARSABLE.search(url)
+    return url if match is None else url[: url.index("?") + 1] + MASK
+
+
+def _remember(text: str, clean: set[str]) -> str:
+    if len(text) <= _MAX_CLEAN_SIZE:
+        if len(clean) >= _MAX_CLEAN:
+            clean.clear()
+        clean.add(text)
+    return text

@@ -1,0 +1,146 @@
+"""From sections to settings."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+import pytest
+
+from tentaculo.config.assembly import present
+from tentaculo.config.settings import (
+    Access,
+    Address,
+    HeaderEdits,
+    Limits,
+    LogSettings,
+    Rewrite,
+    RouteSettings,
+    Secret,
+    Server,
+    Settings,
+    StreamSettings,
+    Timeouts,
+    TlsSettings,
+    UpstreamCredential,
+    UpstreamSettings,
+)
+from tests.config.files import config, settings_of
+
+EVERY_KEY = """
+listen: 127.0.0.1:8080
+admin: {address: "[::1]:9101"}
+trusted_peers: [10.0.0.0/8]
+credential_headers: [X-Token, Authorization]
+identity_header: X-Who
+health_path: /alive
+log: {level: debug, format: json, sanitize: [pin]}
+limits: {connections: 1, streams: 2, connections_per_client: 3, request_line: 4KiB, header: 5KiB, headers: 6KiB,
+         body: 7KiB, header_timeout: 8s, body_timeout: 9s, write_timeout: 10s, keep_alive: 11s}
+principals:
+  - {name: ui, token: token-of-the-ui, routes: [o*]}
+upstreams:
+  plain: http://h
+  full:
+    servers: [{url: "https://h:8443"}]
+    timeouts: {connect: 1s, response: 2s, idle: 3s, keep_alive: 4s}
+    tls: {server_name: reports, verify: false}
+    credential: {header: X-Service, value: s3cret}
+routes:
+  - name: one
+    path: /one/{id}/*
+    host: A.example.org
+    methods: [GET, POST]
+    upstream: full
+    enabled: no
+    rewrite: {replace: [/one, /]}
+    request_headers: {set: {X-Env: prod, Host: h}, remove: [Cookie]}
+    response_headers: {set: {X-By: me}, remove: [Server]}
+    forward_credential: true
+    timeouts: {response: 500ms}
+    allow_in_path: ["%2F", ";"]
+    credential_headers: [X-Own]
+  - name: two
+    path: /two
+    upstream: plain
+    access: upstream
+    stream: {}
+    rewrite: {strip: /two}
+"""
+
+
+def test_every_key_arrives() -> None:
+    """Each key of the file is found in the settings, in their units."""
+    settings = settings_of(EVERY_KEY)
+    assert settings.listen == Address("127.0.0.1", 8080)
+    assert settings.admin == Address("::1", 9101)
+    assert settings.trusted_peers == (ip_network("10.0.0.0/8"),)
+    assert settings.credential_headers == ("X-Token", "Authorization")
+    assert (settings.identity_header, settings.health_path) == ("X-Who", "/alive")
+    assert settings.log == LogSettings(level="debug", format="json", sanitize=("pin",))
+    assert settings.limits == Limits(
+        connections=1, streams=2, connections_per_client=3, request_line=4096, header=5120, headers=6144, body=7168,
+        header_timeout=8.0, body_timeout=9.0, write_timeout=10.0, keep_alive=11.0,
+    )
+    assert [(principal.name, principal.routes) for principal in settings.principals] == [("ui", ("o*",))]
+
+
+def test_upstreams_arrive() -> None:
+    """The short form has every default, the long one what was given."""
+    plain, full = settings_of(EVERY_KEY).upstreams
+    assert plain == UpstreamSettings(name="plain", server=Server("http", "h", 80))
+    assert full == UpstreamSettings(
+        name="full",
+        server=Server("https", "h", 8443),
+        timeouts=Timeouts(connect=1.0, response=2.0, idle=3.0, keep_alive=4.0),
+        tls=TlsSettings(server_name="reports", verify=False),
+        credential=UpstreamCredential("X-Service", Secret("s3cret")),
+    )
+
+
+def test_routes_arrive() -> None:
+    """A route overrides its upstream's timeouts and the file's credential headers, and inherits them else."""
+    one, two = settings_of(EVERY_KEY).routes
+    assert one == RouteSettings(
+        name="one",
+        path="/one/{id}/*",
+        upstream="full",
+        host="a.example.org",
+        methods=frozenset({"GET", "POST"}),
+        enabled=False,
+        rewrite=Rewrite("/one", "/"),
+        request_headers=HeaderEdits(set=(("X-Env", "prod"), ("Host", "h")), remove=("Cookie",)),
+        response_headers=HeaderEdits(set=(("X-By", "me"),), remove=("Server",)),
+        forward_credential=True,
+        timeouts=Timeouts(connect=1.0, response=0.5, idle=3.0, keep_alive=4.0),
+        allow_in_path=frozenset({"%2f", ";"}),
+        credential_headers=("X-Own",),
+    )
+    assert two == RouteSettings(
+        name="two",
+        path="/two",
+        upstream="plain",
+        access=Access.UPSTREAM,
+        stream=StreamSettings(),
+        rewrite=Rewrite("/two", ""),
+        credential_headers=("X-Token", "Authorization"),
+    )
+    assert two.token_stream
+
+
+def test_defaults_are_those_of_the_settings() -> None:
+    """A file without options has the defaults of the settings and nothing else."""
+    found = settings_of(config())
+    assert found == Settings(principals=found.principals, upstreams=found.upstreams, routes=found.routes)
+    assert found.routes == (RouteSettings(name="api", path="/api/*", upstream="backend"),)
+
+
+@pytest.mark.parametrize("key", ["limits", "log", "listen", "credential_headers", "identity_header", "trusted_peers"])
+def test_nothing_means_the_default(key: str) -> None:
+    """A key without a value is as if it were not there."""
+    assert settings_of(config(top=f"{key}:\n")) == settings_of(config())
+
+
+def test_missing_key_is_no_setting() -> None:
+    """A required key that got past the rules is a fault of the program, not of the file."""
+    with pytest.raises(ValueError, match="no rule has said so"):
+        present(None)

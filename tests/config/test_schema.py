@@ -1,0 +1,96 @@
+"""The JSON Schema for editors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from tentaculo.config.schema import json_schema
+from tests.config.files import ROUTE, config
+from tests.config.test_assembly import EVERY_KEY
+
+ROOT = Path(__file__).parents[2]
+VALIDATOR = jsonschema.Draft202012Validator(json_schema())
+
+
+def _is_valid(text: str) -> bool:
+    return bool(VALIDATOR.is_valid(yaml.safe_load(text)))
+
+
+def test_schema_is_one() -> None:
+    """The schema keeps to its own dialect."""
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+
+
+def test_stored_schema_is_fresh() -> None:
+    """The stored file is what `tentaculo schema` prints."""
+    stored = json.loads((ROOT / "config" / "tentaculo.schema.json").read_text(encoding="utf-8"))
+    assert stored == json_schema(), "run: tentaculo schema > config/tentaculo.schema.json"
+
+
+def test_default_configuration_keeps_to_the_schema_that_it_names() -> None:
+    """The first line of the default configuration leads editors to the schema."""
+    text = (ROOT / "config" / "tentaculo.yaml").read_text(encoding="utf-8")
+    assert text.startswith("# yaml-language-server: $schema=./tentaculo.schema.json\n")
+    assert _is_valid(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [EVERY_KEY, config(), config(top="limits:\nlog:\n"), config(top="admin: '${A}'\nlimits: {body: '${B}', streams: '${C}'}\n"),
+     config(principals="- {name: a, token: [aaaaaaaaaaaa, bbbbbbbbbbbb]}"), config(top="limits: {body: 8192}\n")],
+    ids=["every-key", "least", "empty", "references", "two-tokens", "number"],
+)
+def test_good_files_are_valid(text: str) -> None:
+    """What the gateway takes, editors take."""
+    assert _is_valid(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        config(top="nonsense: 1\n"),
+        config(top="limits: {body: 12MB}\n"),
+        config(top="limits: {streams: 0}\n"),
+        config(top="limits: {keep_alive: 15}\n"),
+        config(top="listen: 8000\n"),
+        config("{name: a, path: /a}"),
+        config("{name: a, path: a, upstream: b}"),
+        config("{name: a, path: /a, upstream: b, access: none}"),
+        config("{name: a, path: /a, upstream: b, methods: [get]}"),
+        config("{name: a, path: /a, upstream: b, methods: []}"),
+        config("{name: null, path: /a, upstream: b}"),
+        config(principals="- {name: a, token: short}"),
+        config(upstreams="b: ftp://h"),
+        config(upstreams="b: {servers: ['http://h', 'http://i']}"),
+        config(upstreams="b: {}"),
+    ],
+)
+def test_bad_files_are_not_valid(text: str) -> None:
+    """Common mistakes are seen in the editor already."""
+    assert not _is_valid(text)
+
+
+def _without_description(schema: Any, path: str = "") -> list[str]:
+    found = []
+    for name, value in schema.get("properties", {}).items():
+        if "description" not in value and "$ref" not in value:
+            found.append(f"{path}.{name}")
+    for name, value in schema.get("$defs", {}).items():
+        found += _without_description(value, name)
+        found += [place for part in value.get("anyOf", []) for place in _without_description(part, name)]
+    return found
+
+
+def test_every_key_is_described() -> None:
+    """Editors show a sentence for every key, and nothing of Python."""
+    schema = json_schema()
+    assert _without_description(schema) == []
+    assert '"title"' not in json.dumps(schema["$defs"])
+    assert ROUTE in config()
