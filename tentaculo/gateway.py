@@ -27,6 +27,7 @@ from tentaculo.upstream.deadlines import Deadlines
 
 BACKLOG = 4096
 STOP_SECONDS = 5.0
+CUT_SECONDS = 1.0
 RESERVED_DESCRIPTORS = 64
 STDOUT = 1
 
@@ -57,7 +58,9 @@ class Gateway:
         self._logs.attach_standard_library()
         self._snapshot = build_snapshot(settings, metrics=self._metrics, deadlines=self._deadlines)
         streams = Streams(settings.limits.streams)
-        self._relay = Relay(self._snapshot, self._logs.logger, self._metrics, streams, asyncio.get_running_loop())
+        self._relay = Relay(
+            self._snapshot, self._logs.logger, self._metrics, streams, asyncio.get_running_loop()
+        )
         self._listener = Listener(
             self._relay,
             limits=settings.limits,
@@ -101,8 +104,8 @@ class Gateway:
         self._relay.draining = True
         self._server.close()
         self._relay.streams.end_all("draining")
-        self._listener.pre_shutdown()
-        await self._listener.shutdown(STOP_SECONDS)
+        await self._relay.finished(STOP_SECONDS)
+        await self._listener.shutdown(CUT_SECONDS)
         self._snapshot.close()
         self._deadlines.close()
         if self._admin is not None:

@@ -37,7 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run_calls(options: argparse.Namespace) -> int:
     asked = calls.Options(
-        rounds=options.rounds, seconds=options.seconds, connections=options.connections, peers=options.peers
+        rounds=options.rounds,
+        seconds=options.seconds,
+        connections=options.connections,
+        peers=options.peers,
+        python=options.python,
     )
     result = calls.run(asked, _say)
     verdicts = [judge(result.samples, goal, calls.SUBJECT) for goal in calls.GOALS]
@@ -66,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     plain.add_argument("--seconds", type=_positive, default=5, help="length of one measurement (5)")
     plain.add_argument("--connections", type=_positive, default=64, help="keep-alive connections (64)")
     plain.add_argument("--peers", type=_peers, default=tuple(PEERS), help=f"some of {','.join(PEERS)} (all)")
+    plain.add_argument(
+        "--python", metavar="FILE", default=sys.executable, help="runs what is Python (this one)"
+    )
     plain.add_argument("--json", type=Path, metavar="FILE", help="write every sample there too")
     plain.add_argument("--no-goals", dest="goals", action="store_false", help="only print, and exit with 0")
     return parser

@@ -7,6 +7,7 @@ every request must be found in the peer's log.
 from __future__ import annotations
 
 import contextlib
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -51,6 +52,7 @@ class Options:
     seconds: int
     connections: int
     peers: tuple[str, ...]
+    python: str = sys.executable
 
 
 class CallsBench:
@@ -115,7 +117,7 @@ def run(options: Options, say: Say) -> Result:
     find_debian("wrk", say)
     with tempfile.TemporaryDirectory(prefix="tentaculo-bench-") as folder:
         ports = free_ports()
-        place = Place(Path(folder), next(ports), ports, say)
+        place = Place(Path(folder), next(ports), ports, say, options.python)
         backend = make_backend(place)
         peers = {name: PEERS[name](place) for name in options.peers}
         bench = CallsBench(make_plan(options))

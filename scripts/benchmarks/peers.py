@@ -23,12 +23,16 @@ BODY = ('{"status":"ok","items":[' + '"0123456789abcdef",' * 64)[: REPLY_BYTES -
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a run lives: its folder for configurations and logs, the backend's port and more ports."""
+    """Where a run lives: its folder for configurations and logs, the backend's port and more ports.
+
+    `python` runs the gateway and the obvious proxy.
+    """
 
     folder: Path
     backend_port: int
     ports: Iterator[int]
     say: tools.Say
+    python: str = sys.executable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +77,8 @@ def make_tentaculo(place: Place) -> Peer:
     config = write_config(place.folder, "tentaculo.yaml", _values(place, port, admin=admin))
     return Peer(
         name="tentaculo",
-        version="tentaculo of this tree, Python " + sys.version.split()[0],
-        command=(sys.executable, "-m", "tentaculo", "serve", "--config", str(config)),
+        version=f"this tree, {tools.version([place.python, '--version'])}",
+        command=(place.python, "-m", "tentaculo", "serve", "--config", str(config)),
         port=port,
         output=log,
         features=Features(
@@ -94,13 +98,13 @@ def make_obvious(place: Place) -> Peer:
         name="obvious",
         version=tools.version(
             [
-                sys.executable,
+                place.python,
                 "-c",
                 "import aiohttp; print('aiohttp', aiohttp.__version__)",
             ]
         ),
         command=(
-            sys.executable,
+            place.python,
             "-m",
             "scripts.benchmarks.obvious_proxy",
             f"--port={port}",

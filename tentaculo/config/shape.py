@@ -93,10 +93,5 @@ def _present(data: Data, path: YamlPath) -> YamlPath:
 def _at(data: Data, path: YamlPath) -> Any:
     found: Any = data
     for step in path:
-        if isinstance(found, dict):
-            found = found.get(step)
-        elif isinstance(found, list) and isinstance(step, int):
-            found = found[step]
-        else:
-            return None
+        found = found.get(step) if isinstance(found, dict) else found[step]
     return found

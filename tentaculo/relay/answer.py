@@ -7,6 +7,7 @@ Reading and writing are tied together here: a slow client stops the upstream.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from tentaculo.errors import GatewayError, NotAnEventStream, UpstreamRedirect
@@ -27,7 +28,7 @@ class StreamWatch(Protocol):
 
 
 class Answer:
-    """The reply of one exchange; `done` is resolved with None, or with what went wrong.
+    """The reply of one exchange; `on_done` is called with None, or with what went wrong.
 
     `http10` says that the client speaks HTTP/1.0; `uploading` that the request is not whole yet;
     `framed` that the client can tell a cut reply from a whole one.
@@ -36,8 +37,8 @@ class Answer:
     __slots__ = (
         "_ask",
         "_http10",
-        "_loop",
         "_method",
+        "_on_done",
         "_plan",
         "_request_id",
         "_transport",
@@ -45,7 +46,6 @@ class Answer:
         "_watch",
         "bytes_out",
         "chunked",
-        "done",
         "framed",
         "is_stream",
         "keep_alive",
@@ -58,7 +58,7 @@ class Answer:
     def __init__(
         self,
         transport: asyncio.Transport | None,
-        loop: asyncio.AbstractEventLoop,
+        on_done: Callable[[GatewayError | None], None],
         plan: RoutePlan,
         watch: StreamWatch,
         *,
@@ -68,7 +68,7 @@ class Answer:
         keep_alive: bool,
     ) -> None:
         self._transport = transport
-        self._loop = loop
+        self._on_done: Callable[[GatewayError | None], None] | None = on_done
         self._plan = plan
         self._watch: StreamWatch | None = watch
         self._method = method
@@ -76,7 +76,6 @@ class Answer:
         self._request_id = request_id
         self._upstream: UpstreamConnection | None = None
         self._ask: Ask | None = None
-        self.done: asyncio.Future[GatewayError | None] = loop.create_future()
         self.keep_alive = keep_alive
         self.started = False
         self.stalled = False
@@ -102,22 +101,19 @@ class Answer:
     def release(self) -> None:
         """Let go of everything at the end of the exchange, so that no cycle is left to collect."""
         self.detach()
-        self._watch = None
+        self._watch = self._on_done = None
 
     def finish(self, error: GatewayError | None = None) -> None:
-        """Resolve `done`, once."""
-        if not self.done.done():
-            self.done.set_result(error)
-
-    def reopen(self) -> None:
-        """Make ready for another try after one that brought nothing."""
-        self.done = self._loop.create_future()
+        """Say that the reply is over, once; with what went wrong, or None."""
+        on_done, self._on_done = self._on_done, None
+        if on_done is not None:
+            on_done(error)
 
     def end(self) -> None:
         """End a started reply in good order before its upstream does."""
         self.detach()
         self.keep_alive = False
-        if not self.done.done() and self.chunked:
+        if self._on_done is not None and self.chunked:
             self._write([b"0\r\n\r\n"])
         self.finish()
 
@@ -174,7 +170,7 @@ class Answer:
 
     def _begin(self, head: ReplyHead) -> bytes:
         streaming = head.status == 200 and head.content_type[:17].lower() == EVENT_STREAM
-        if self._plan.settings.token_stream:
+        if self._plan.is_token_stream:
             check_stream_reply(head, self._method, streaming=streaming)
         if streaming and head.framing is not Framing.NONE:
             if self._watch is not None:

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Protocol
 from aiohttp import web
 from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import LineTooLong
-from aiohttp.streams import StreamReader
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
 from tentaculo.errors import BadRequest, GatewayError, HeadersTooLarge, RequestTimeout, TargetTooLong
+from tentaculo.relay.request import Request
 from tentaculo.upstream.deadlines import NEVER
 from tentaculo.wire.forwarded import untrusted_lines
 
@@ -42,6 +43,16 @@ class Flow(Protocol):
         """Give up: the client took nothing for too long."""
 
 
+class DirectExchange(Protocol):
+    """An exchange that goes on without a task."""
+
+    def begin(self) -> None:
+        """Do all that needs no waiting; ends in `exchange_over` or `hand_over`, now or later."""
+
+    def client_left(self) -> None:
+        """Stop: there is nobody to answer."""
+
+
 class _Waiting(enum.Enum):
     HEAD = "head"
     CLIENT = "client"
@@ -54,6 +65,9 @@ class DownstreamConnection(web.RequestHandler):
     """
 
     __slots__ = (
+        "_beginning",
+        "_direct",
+        "_handed_over",
         "_head_bytes",
         "_leaving",
         "_listener",
@@ -85,6 +99,9 @@ class DownstreamConnection(web.RequestHandler):
             auto_decompress=False,
         )
         self._listener = listener
+        self._beginning = False
+        self._direct: DirectExchange | None = None
+        self._handed_over: DirectExchange | None = None
         self._head_bytes = 0
         self._leaving: asyncio.Transport | None = None
         self._refusal: GatewayError | None = None
@@ -109,7 +126,10 @@ class DownstreamConnection(web.RequestHandler):
         self._watch(_Waiting.HEAD, patience if self._refusal is None else min(patience, REFUSAL_SECONDS))
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Forget the connection."""
+        """Forget the connection, and stop what is done for it."""
+        direct, self._direct = self._direct, None
+        if direct is not None:
+            direct.client_left()
         super().connection_lost(exc)
         self._listener.deadlines.forget(self)
         self._listener.released(self)
@@ -144,13 +164,22 @@ class DownstreamConnection(web.RequestHandler):
             return
         if len(data) > self._listener.limits.headers:
             self.measure_heads = True
+        waiter, self._waiter = self._waiter, None  # or every request would wake aiohttp's task
         super().data_received(data)
+        self._waiter = waiter
+        if waiter is None or waiter.done():
+            self._received_at_work()
+        elif self._messages:
+            if self._head_bytes >= 0:
+                self._head_finished()
+            self._next()
+        elif self._direct is None:
+            self._head_unfinished(len(data))
+
+    def _received_at_work(self) -> None:
         if self.body is not None:
             self._check_body(self.body)
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            self._head_unfinished(len(data))
-        elif self._head_bytes >= 0:
+        if self._head_bytes >= 0:
             self._head_finished()
 
     def _check_body(self, body: StreamReader) -> None:
@@ -180,6 +209,58 @@ class DownstreamConnection(web.RequestHandler):
         if transport is not None and not transport.is_closing():
             transport.write(self._listener.refused(self, error))
             self.force_close()
+
+    # Exchanges.
+
+    def _next(self) -> None:
+        """Begin what was parsed: at once where nothing must be waited for, else in aiohttp's task."""
+        messages = self._messages
+        self._beginning = True
+        while messages and self._direct is None and self._handed_over is None and not self._force_close:
+            message, payload = messages[0]
+            if payload is not EMPTY_PAYLOAD or type(message) is not RawRequestMessage or self._upgraded:
+                self._wake()
+                break
+            messages.popleft()
+            if self._parser is not None:
+                self._parser.message_consumed()
+            self._direct = exchange = self._listener.new_exchange(Request(message, payload, self))
+            exchange.begin()
+        self._beginning = False
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def exchange_over(self, *, keep_alive: bool) -> None:
+        """Go on after an exchange that was begun at once."""
+        self._direct = None
+        if not keep_alive:
+            self.force_close()
+            return
+        self._next_keepalive_close_time = close_time = self._loop.time() + self._keepalive_timeout
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(close_time, self._process_keepalive)
+        if self._messages and not self._beginning:
+            self._next()
+
+    def hand_over(self, exchange: DirectExchange, request: Request) -> None:
+        """Leave an exchange that must wait for something to aiohttp's task."""
+        self._direct = None
+        self._handed_over = exchange
+        self._messages.appendleft((request.message, request.body))
+        self._wake()
+
+    def take_handed_over(self) -> DirectExchange | None:
+        """Return the exchange that was left to aiohttp's task, once."""
+        exchange, self._handed_over = self._handed_over, None
+        return exchange
+
+    def _process_keepalive(self) -> None:
+        if self._direct is not None:
+            self._keepalive_handle = None
+        else:
+            super()._process_keepalive()
 
     # Writing.
 
@@ -248,7 +329,7 @@ class DownstreamConnection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer a request that could not be parsed; `message` would echo it and is not used."""
-        return self._listener.malformed(request, self._fault_of(exc))
+        return self._listener.malformed(self, self._fault_of(exc))
 
     def _fault_of(self, exc: BaseException | None) -> GatewayError:
         if isinstance(exc, LineTooLong):

@@ -1,15 +1,17 @@
 """One exchange: a request with its response, from the first decision to the log line.
 
-`_steps` is the order of things.  Errors are raised deep and answered here, where it is known
-whether the answer has begun: before it, problem details; after it, the client's connection is cut.
+`_decide` and `_forward` are the order of things.  Errors are raised deep and answered here, where
+it is known whether the answer has begun: before it, problem details; after it, the client's
+connection is cut.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion10, HttpVersion11
 
 from tentaculo.errors import (
@@ -24,12 +26,12 @@ from tentaculo.errors import (
     VersionNotSupported,
 )
 from tentaculo.relay.answer import Answer
-from tentaculo.relay.downstream import DownstreamConnection
 from tentaculo.relay.plan import RoutePlan
 from tentaculo.relay.problem import plain_response, problem
 from tentaculo.relay.record import Record
+from tentaculo.relay.request import Request
 from tentaculo.relay.request_head import CHUNKED, EXPECT_CONTINUE, request_head
-from tentaculo.relay.response import RelayedResponse
+from tentaculo.relay.response import CLOSE, KEEP_OPEN
 from tentaculo.relay.upload import Upload
 from tentaculo.upstream.connection import Ask, UpstreamConnection
 from tentaculo.wire.authority import check_host
@@ -43,8 +45,8 @@ if TYPE_CHECKING:
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 ORDINARY_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+STREAM_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _CLOSING_STATUSES = frozenset({400, 408, 413, 505})
-_STREAM_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Exchange:
@@ -53,92 +55,145 @@ class Exchange:
     __slots__ = (
         "_answer",
         "_connection",
+        "_decided",
         "_end_reason",
         "_fields",
         "_forwarding",
         "_host",
-        "_hostname",
         "_http10",
+        "_keep_alive",
+        "_message",
         "_relay",
+        "_repeatable",
         "_request",
+        "_retried",
         "_snapshot",
         "_upload",
+        "_upstream",
         "record",
     )
 
-    def __init__(self, relay: Relay, request: web.BaseRequest) -> None:
+    def __init__(self, relay: Relay, request: Request) -> None:
+        message = request.message
         self._relay = relay
         self._request = request
+        self._message = message
         self._snapshot = relay.snapshot
-        self._connection = cast(DownstreamConnection, request.protocol)
+        self._connection = request.connection
+        self._http10 = message.version is HttpVersion10
+        self._keep_alive = not (message.should_close or relay.draining)
         self._answer: Answer | None = None
         self._fields: RequestFields | None = None
-        self._upload: Upload | None = None
-        self._end_reason: str | None = None
         self._forwarding: bytes | None = None
+        self._upload: Upload | None = None
+        self._upstream: UpstreamConnection | None = None
+        self._decided: tuple[RoutePlan, bytes] | None = None
+        self._repeatable = message.method in IDEMPOTENT
+        self._retried = False
+        self._end_reason: str | None = None
         self._host = b""
-        self._hostname = ""
-        self._http10 = request.version is HttpVersion10
-        self.record = Record(relay.new_request_id(), self._connection.peer.address, request, relay.clock())
+        self.record = Record(relay, request)
+        relay.exchange_opened()
+
+    def begin(self) -> None:
+        """Carry the request as far as nothing must be waited for; what comes back goes on by itself."""
+        try:
+            decided = self._decided = self._decide()
+            certain = not self._repeatable
+            upstream = None if decided is None else decided[0].pool.take_idle(certain=certain)
+            if decided is not None and upstream is not None:
+                self._send(upstream, self._direct_done, whole=True)
+                return
+        except GatewayError as error:
+            self._answer_error(error)
+        except Exception as fault:
+            self._failed(fault)
+        else:
+            if decided is not None:
+                self._connection.hand_over(self, self._request)
+                return
+        self._direct_over()
+
+    def _direct_done(self, error: GatewayError | None) -> None:
+        if error is not None:
+            if self._may_retry():
+                self._connection.hand_over(self, self._request)
+                return
+            self._answer_error(error)
+        self._direct_over()
+
+    def _direct_over(self) -> None:
+        self._finish()
+        self._connection.exchange_over(keep_alive=self._keep_alive)
+
+    def client_left(self) -> None:
+        """Stop: there is nobody to answer."""
+        self.record.client_gone = True
+        self._finish()
 
     async def run(self) -> web.StreamResponse:
-        """Carry the request through; always answers, always logs."""
-        response = RelayedResponse(keep_alive=self._request.keep_alive and not self._relay.draining)
+        """Carry the request through, waiting where it must; always answers, always logs."""
         try:
-            await self._steps()
+            if self._decided is None:
+                self._decided = self._decide()
+            if self._decided is not None:
+                await self._forward(*self._decided)
         except GatewayError as error:
             self._answer_error(error)
         except asyncio.CancelledError:
             self.record.client_gone = True
             raise
         except Exception as fault:
-            self._relay.log.error("exchange.failed", request_id=self.record.request_id, exc_info=fault)
-            self._answer_error(InternalError(type(fault).__name__))
+            self._failed(fault)
         finally:
-            self._finish(response)
-        return response
+            self._finish()
+        return KEEP_OPEN if self._keep_alive else CLOSE
 
-    async def _steps(self) -> None:
+    # Decisions.
+
+    def _decide(self) -> tuple[RoutePlan, bytes] | None:
+        """Return the route and the head to forward; None where the gateway answered itself."""
         self._check_head()
-        target = parse_target(self._request.raw_path, self._request.headers.get("Host", ""))
-        self.record.target = target
+        host = self._message.headers.get(hdrs.HOST, "")
+        hostname = check_host(host) if host else ""
+        self._host = host.encode()
+        target = parse_target(self._message.path, host)
         if target.path == self._snapshot.settings.health_path:
             self._answer_health()
-            return
-        plan = self.record.plan = self._match(target)
+            return None
+        plan = self._match(hostname, target)
         fields = self._fields = sort_request_fields(
-            self._request.raw_headers, plan.request_names, keep_credentials=plan.keep_credentials
+            self._message.raw_headers, plan.request_names, keep_credentials=plan.keep_credentials
         )
         if self._connection.peer.trusted:
             self._believe(fields)
         self.record.principal = plan.guard.admit(fields.credentials)
         self._check_limits(plan, fields)
-        await self._forward(plan, self._head(plan, target, fields))
-
-    # Decisions.
+        return plan, self._head(plan, target, fields)
 
     def _check_head(self) -> None:
-        request = self._request
-        if request.version is not HttpVersion11 and not self._http10:
-            raise VersionNotSupported("version")
-        if request.method in REFUSED_METHODS:
+        message = self._message
+        if message.version is not HttpVersion11:
+            self._check_version()
+        if message.method in REFUSED_METHODS:
             raise MethodNotAllowed("method", headers=(("Allow", ORDINARY_METHODS),))
         if self._connection.measure_heads:
-            size = sum(len(name) + len(value) + 4 for name, value in request.raw_headers)
+            size = sum(len(name) + len(value) + 4 for name, value in message.raw_headers)
             if size > self._snapshot.settings.limits.headers:
                 raise HeadersTooLarge("headers")
-        host = request.headers.get("Host")
-        if host is not None:
-            self._hostname = check_host(host)
-            self._host = host.encode()
-        if self._http10 and "Transfer-Encoding" in request.headers:
+
+    def _check_version(self) -> None:
+        if not self._http10:
+            raise VersionNotSupported("version")
+        if hdrs.TRANSFER_ENCODING in self._message.headers:
             raise BadRequest("transfer_encoding_in_http10")
 
-    def _match(self, target: Target) -> RoutePlan:
-        plan = self._snapshot.table.match(self._hostname, target.path, self._request.method)
+    def _match(self, hostname: str, target: Target) -> RoutePlan:
+        method = self._message.method
+        plan = self.record.plan = self._snapshot.table.match(hostname, target.path, method)
         if target.found and not target.found <= plan.settings.allow_in_path:
             raise BadTarget("not_allowed_in_path")
-        if plan.settings.token_stream and self._request.method not in _STREAM_METHODS:
+        if plan.is_token_stream and method not in STREAM_METHODS:
             raise MethodNotAllowed("stream", headers=(("Allow", "GET, HEAD, OPTIONS"),))
         return plan
 
@@ -146,7 +201,7 @@ class Exchange:
         if fields.expect and [value.lower() for value in fields.expect] != [b"100-continue"]:
             raise ExpectationFailed("expect")
         limit = self._snapshot.settings.limits.body
-        if limit is not None and int(self._request.headers.get("Content-Length", "0")) > limit:
+        if limit is not None and int(self._message.headers.get(hdrs.CONTENT_LENGTH, "0")) > limit:
             raise BodyTooLarge("content_length")
         if plan.settings.stream is not None:
             self._relay.streams.check_room()
@@ -165,79 +220,98 @@ class Exchange:
         forwarding = self._forwarding
         if forwarding is None:
             forwarding = b"%bX-Forwarded-Host: %b\r\n" % (self._connection.forwarded, self._host)
+        record = self.record
         return request_head(
             plan,
-            self._request.method,
+            self._message.method,
             target,
             fields,
             host=self._host,
             framing=self._framing(fields),
             forwarding=forwarding,
-            principal=self.record.principal,
-            request_id=self.record.request_id,
+            principal=record.principal,
+            request_id=record.request_id,
         )
 
     def _framing(self, fields: RequestFields) -> bytes:
-        request = self._request
-        if not request.body_exists:
-            return b"Content-Length: 0\r\n" if "Content-Length" in request.headers else b""
-        chunked = "Transfer-Encoding" in request.headers
-        self._upload = upload = Upload(request.content, self._snapshot.settings.limits, chunked=chunked)
-        line = CHUNKED if chunked else b"Content-Length: %d\r\n" % int(request.headers["Content-Length"])
+        request, headers = self._request, self._message.headers
+        if not request.has_body:
+            return b"Content-Length: 0\r\n" if hdrs.CONTENT_LENGTH in headers else b""
+        chunked = bool(self._message.chunked)
+        self._upload = upload = Upload(request.body, self._snapshot.settings.limits, chunked=chunked)
+        line = CHUNKED if chunked else b"Content-Length: %d\r\n" % int(headers[hdrs.CONTENT_LENGTH])
         expects = fields.expect and not upload.is_complete and not self._http10
         return line + EXPECT_CONTINUE if expects else line
 
     async def _forward(self, plan: RoutePlan, head: bytes) -> None:
-        self._answer = answer = Answer(
-            self._connection.transport,
-            self._relay.loop,
-            plan,
-            self,
-            method=self._request.method,
-            http10=self._http10,
-            request_id=self.record.request_id,
-            keep_alive=self._keeps_alive(),
-        )
-        self._connection.flow = answer
         upload = self._upload
         whole = upload is None or upload.is_complete
         if upload is not None and whole:
-            head += upload.at_hand()
-        repeatable = whole and self._request.method in IDEMPOTENT
-        upstream = plan.pool.take_idle(certain=not repeatable)
+            self._decided = (plan, head + upload.at_hand())
+        self._repeatable = whole and self._message.method in IDEMPOTENT
+        upstream = None if self._retried else plan.pool.take_idle(certain=not self._repeatable)
         if upstream is None:
-            upstream = await plan.pool.connect(plan.settings.timeouts.connect)
-        error = await self._ask(upstream, head, answer, whole=whole)
-        if error is not None and repeatable and upstream.is_stale and not answer.started:
-            # An idle connection that the upstream closed as we wrote: nothing was answered.
-            answer.reopen()
-            upstream = await plan.pool.connect(plan.settings.timeouts.connect)
-            error = await self._ask(upstream, head, answer, whole=whole)
+            upstream = await plan.pool.connect(plan.timeouts.connect)
+        error = await self._ask(upstream, whole=whole)
+        if error is not None and self._may_retry():
+            error = await self._ask(await plan.pool.connect(plan.timeouts.connect), whole=True)
         if error is not None:
             raise error
 
-    async def _ask(
-        self, upstream: UpstreamConnection, head: bytes, answer: Answer, *, whole: bool
-    ) -> GatewayError | None:
-        timeouts = self.record.timeouts
-        ask = Ask(answer, self._request.method == "HEAD", timeouts.response, timeouts.idle)
+    async def _ask(self, upstream: UpstreamConnection, *, whole: bool) -> GatewayError | None:
+        done: asyncio.Future[GatewayError | None] = self._relay.loop.create_future()
+        answer = self._send(
+            upstream, lambda error: None if done.done() else done.set_result(error), whole=whole
+        )
+        if whole:
+            return await done
+        assert self._upload is not None
+        answer.uploading = True
+        self._connection.body = self._request.body
+        async with asyncio.TaskGroup() as group:
+            pump = group.create_task(self._pump(self._upload, upstream, answer), name="upload")
+            error = await done
+            pump.cancel()
+        return error
+
+    def _send(
+        self,
+        upstream: UpstreamConnection,
+        on_done: Callable[[GatewayError | None], None],
+        *,
+        whole: bool,
+    ) -> Answer:
+        assert self._decided is not None
+        plan, head = self._decided
+        method, timeouts = self._message.method, plan.timeouts
+        answer = self._answer = self._connection.flow = Answer(
+            self._connection.transport,
+            on_done,
+            plan,
+            self,
+            method=method,
+            http10=self._http10,
+            request_id=self.record.request_id,
+            keep_alive=self._keep_alive,
+        )
+        self._upstream = upstream
+        ask = Ask(answer, method == "HEAD", timeouts.response, timeouts.idle)
         answer.attach(upstream, ask)
         upstream.ask(ask, head, whole=whole)
         if self._connection.writing_paused:
             answer.client_paused()
-        if whole:
-            return await answer.done
-        return await self._ask_with_body(upstream, answer)
+        return answer
 
-    async def _ask_with_body(self, upstream: UpstreamConnection, answer: Answer) -> GatewayError | None:
-        assert self._upload is not None
-        answer.uploading = True
-        self._connection.body = self._request.content
-        async with asyncio.TaskGroup() as group:
-            pump = group.create_task(self._pump(self._upload, upstream, answer), name="upload")
-            error = await answer.done
-            pump.cancel()
-        return error
+    def _may_retry(self) -> bool:
+        """Whether an idle connection was closed by the upstream as we wrote: nothing was answered.
+
+        Then once more, on a new one, if doing it twice does no harm (RFC 9110 section 9.2.2).
+        """
+        stale = self._upstream is not None and self._upstream.is_stale
+        if self._retried or not stale or not self._repeatable:
+            return False
+        self._retried = True
+        return True
 
     async def _pump(self, upload: Upload, upstream: UpstreamConnection, answer: Answer) -> None:
         error = await upload.pump(upstream)
@@ -246,15 +320,16 @@ class Exchange:
             answer.detach()
             answer.finish(error)
 
-    def _keeps_alive(self) -> bool:
-        return self._request.keep_alive and not self._relay.draining
+    def _failed(self, fault: Exception) -> None:
+        self._relay.log.error("exchange.failed", request_id=self.record.request_id, exc_info=fault)
+        self._answer_error(InternalError(type(fault).__name__))
 
     # Streams.
 
     def stream_opening(self, answer: Answer) -> None:
         """Count a reply that is an event stream.  Raises TooManyStreams."""
         self._relay.streams.opened(self)
-        self.record.stream_opened(self._relay, self._secrets())
+        self.record.stream_opened(self._secrets())
 
     def end_stream(self, reason: str) -> None:
         """End the open stream in good order, for a named reason."""
@@ -265,18 +340,17 @@ class Exchange:
     # The end.
 
     def _answer_health(self) -> None:
-        request = self._request
-        if request.method not in ("GET", "HEAD"):
+        method, draining = self._message.method, self._relay.draining
+        if method not in ("GET", "HEAD"):
             raise MethodNotAllowed("health", headers=(("Allow", "GET, HEAD"),))
-        self.record.status = 503 if self._relay.draining else 200
-        body = b'{"status":"draining"}' if self._relay.draining else b'{"status":"ok"}'
+        self.record.status = 503 if draining else 200
         self._write(
             plain_response(
                 self.record.status,
-                body,
+                b'{"status":"draining"}' if draining else b'{"status":"ok"}',
                 content_type="application/json",
-                keep_alive=self._keeps_alive(),
-                with_body=request.method != "HEAD",
+                keep_alive=self._keep_alive,
+                with_body=method != "HEAD",
             )
         )
 
@@ -289,44 +363,50 @@ class Exchange:
                 self._connection.cut()
             return
         self.record.status = error.status
-        self.record.keep_alive = (
-            self._keeps_alive() and self._request.content.is_eof() and error.status not in _CLOSING_STATUSES
-        )
+        self._keep_alive &= self._request.body.is_eof() and error.status not in _CLOSING_STATUSES
         self._write(
             problem(
                 error,
                 self.record.request_id,
-                keep_alive=self.record.keep_alive,
-                with_body=self._request.method != "HEAD",
+                keep_alive=self._keep_alive,
+                with_body=self._message.method != "HEAD",
             )
         )
 
     def _write(self, data: bytes) -> None:
         transport = self._connection.transport
+        self.record.bytes_out = len(data)
         if transport is not None and not transport.is_closing():
             transport.write(data)
 
-    def _finish(self, response: RelayedResponse) -> None:
+    def _finish(self) -> None:
         connection, answer, record = self._connection, self._answer, self.record
         connection.flow = connection.body = None
-        if answer is not None:
-            answer.release()
-            record.take(answer)
         if self._upload is not None:
             record.bytes_in = self._upload.bytes_in
-        keep_alive = answer.keep_alive if answer is not None and answer.started else record.keep_alive
-        if not keep_alive:
-            response.force_close()
-            connection.watch_close()
-        if answer is not None and answer.is_stream:
-            self._relay.streams.ended(self)
-            record.stream_ended(self._relay, self._secrets(), self._end_reason)
+        if answer is None:
+            record.request_finished(self._secrets())
         else:
-            record.request_finished(self._relay, self._secrets())
+            self._finish_answer(answer, record)
+        if not self._keep_alive:
+            connection.watch_close()
+        self._upstream = self._answer = None
+        self._relay.exchange_over()
+
+    def _finish_answer(self, answer: Answer, record: Record) -> None:
+        answer.release()
+        record.take(answer)
+        if answer.started:
+            self._keep_alive &= answer.keep_alive
+        if answer.is_stream:
+            self._relay.streams.ended(self)
+            record.stream_ended(self._secrets(), self._end_reason)
+        else:
+            record.request_finished(self._secrets())
 
     def _secrets(self) -> tuple[str, ...]:
         """The request's secrets, to be kept out of the log wherever else they stand."""
         if self._fields is not None:
-            return tuple(value.decode("latin-1") for value in self._fields.credentials)
+            return tuple([value.decode("latin-1") for value in self._fields.credentials])
         names = self._snapshot.secret_names
-        return tuple(v.decode("latin-1") for n, v in self._request.raw_headers if n.lower() in names)
+        return tuple([v.decode("latin-1") for n, v in self._message.raw_headers if n.lower() in names])

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from tentaculo.config.settings import Limits, Network
 from tentaculo.errors import GatewayError, TooManyConnections
-from tentaculo.relay.downstream import DownstreamConnection
-from tentaculo.relay.response import RelayedResponse
+from tentaculo.relay.downstream import DirectExchange, DownstreamConnection
+from tentaculo.relay.request import Request
+from tentaculo.relay.response import CLOSE
 from tentaculo.upstream.deadlines import Deadlines
 from tentaculo.wire.forwarded import Peer, is_trusted
 
@@ -23,8 +24,11 @@ RETRY_AFTER = (("Retry-After", "1"),)
 class Handling(Protocol):
     """What the listener needs of the relay."""
 
-    def handle(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+    def handle(self, request: Request) -> Awaitable[web.StreamResponse]:
         """Answer one request."""
+
+    def new_exchange(self, request: Request) -> DirectExchange:
+        """Return an exchange for a request without a body."""
 
     def unparsed(self, peer: Peer, error: GatewayError) -> bytes:
         """Log a request that was refused before it was one, and return the answer."""
@@ -46,7 +50,11 @@ class Listener(web.Server):
     def __init__(
         self, relay: Handling, *, limits: Limits, trusted_peers: tuple[Network, ...], deadlines: Deadlines
     ) -> None:
-        super().__init__(relay.handle, handler_cancellation=True)
+        super().__init__(
+            cast(Any, relay.handle),  # its requests are ours, made by the factory
+            request_factory=cast(Any, Request),
+            handler_cancellation=True,
+        )
         self.limits = limits
         self.deadlines = deadlines
         self.head_limit = limits.headers + limits.request_line
@@ -58,6 +66,10 @@ class Listener(web.Server):
     def __call__(self) -> RequestHandler:
         """Return the protocol of a new connection."""
         return DownstreamConnection(self, loop=self._loop)
+
+    def new_exchange(self, request: Request) -> DirectExchange:
+        """Return an exchange that the connection begins itself."""
+        return self._relay.new_exchange(request)
 
     def peer_of(self, transport: asyncio.BaseTransport) -> Peer:
         """Return who is at the other end; an IPv4 address mapped into IPv6 shows as IPv4."""
@@ -97,10 +109,8 @@ class Listener(web.Server):
         """Return the answer for a connection that ends before a request was parsed."""
         return self._relay.unparsed(connection.peer, error)
 
-    def malformed(self, request: web.BaseRequest, error: GatewayError) -> web.StreamResponse:
+    def malformed(self, connection: DownstreamConnection, error: GatewayError) -> web.StreamResponse:
         """Answer a request that the parser refused."""
-        protocol, transport = request.protocol, request.transport
-        assert isinstance(protocol, DownstreamConnection)
-        if transport is not None:
-            transport.write(self._relay.unparsed(protocol.peer, error))
-        return RelayedResponse(keep_alive=False)
+        if connection.transport is not None:
+            connection.transport.write(self.refused(connection, error))
+        return CLOSE

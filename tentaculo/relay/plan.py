@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tentaculo.access.guard import Guard, guard_of
 from tentaculo.access.principals import Principals
-from tentaculo.config.settings import Access, HeaderEdits, RouteSettings, Settings, UpstreamSettings
+from tentaculo.config.settings import Access, HeaderEdits, RouteSettings, Settings, Timeouts, UpstreamSettings
 from tentaculo.telemetry.metrics import RouteMetrics
 from tentaculo.upstream.pool import Pool
 from tentaculo.wire.headers import NameTable, field_lines, request_names, response_names
@@ -22,7 +22,10 @@ class RoutePlan:
     `silent_lines` are added to a reply to a checked call where the upstream said nothing itself.
     """
 
+    name: str
     settings: RouteSettings
+    timeouts: Timeouts
+    is_token_stream: bool
     guard: Guard
     pool: Pool
     metrics: RouteMetrics
@@ -62,7 +65,10 @@ def compile_route(
         own.append((credential.header, credential.value.reveal()))
     checked = route.access is Access.HEADER_TOKEN
     return RoutePlan(
+        name=route.name,
         settings=route,
+        timeouts=route.timeouts,
+        is_token_stream=route.token_stream,
         guard=guard_of(route, principals, settings.principals),
         pool=pool,
         metrics=metrics,

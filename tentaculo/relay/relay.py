@@ -14,6 +14,7 @@ from aiohttp import web
 from tentaculo.errors import GatewayError
 from tentaculo.relay.exchange import Exchange
 from tentaculo.relay.problem import problem
+from tentaculo.relay.request import Request
 from tentaculo.relay.snapshot import Snapshot
 from tentaculo.relay.streams import Streams
 from tentaculo.telemetry.metrics import Metrics
@@ -37,10 +38,35 @@ class Relay:
     clock: Callable[[], float] = time.monotonic
     new_request_id: Callable[[], str] = random_request_id
     draining: bool = False
+    open_exchanges: int = 0
+    all_over: asyncio.Future[None] | None = None
 
-    def handle(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
-        """Answer one request."""
-        return Exchange(self, request).run()
+    def handle(self, request: Request) -> Awaitable[web.StreamResponse]:
+        """Answer one request, in a task that may wait."""
+        handed_over = request.connection.take_handed_over()
+        exchange = handed_over if isinstance(handed_over, Exchange) else Exchange(self, request)
+        return exchange.run()
+
+    def new_exchange(self, request: Request) -> Exchange:
+        """Return an exchange that begins without a task."""
+        return Exchange(self, request)
+
+    async def finished(self, seconds: float) -> bool:
+        """Wait until no exchange is left; return whether that came within `seconds`."""
+        if self.open_exchanges:
+            self.all_over = self.loop.create_future()
+            await asyncio.wait([self.all_over], timeout=seconds)
+        return not self.open_exchanges
+
+    def exchange_opened(self) -> None:
+        """Count an exchange."""
+        self.open_exchanges += 1
+
+    def exchange_over(self) -> None:
+        """Count one less."""
+        self.open_exchanges -= 1
+        if self.all_over is not None and not self.open_exchanges and not self.all_over.done():
+            self.all_over.set_result(None)
 
     def unparsed(self, peer: Peer, error: GatewayError) -> bytes:
         """Log a request that was refused before it was one, and return the answer."""

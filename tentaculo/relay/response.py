@@ -1,4 +1,4 @@
-"""The response object that aiohttp is given when the bytes were, or will be, written elsewhere."""
+"""The response objects that aiohttp is given when the bytes were, or will be, written elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aiohttp.abc import AbstractStreamWriter
 class RelayedResponse(web.StreamResponse):
     """A response whose head and body go to the client's transport as raw bytes.
 
-    aiohttp only asks it whether the connection stays open.
+    aiohttp only asks it whether the connection stays open, so two of them serve all exchanges.
     """
 
     def __init__(self, *, keep_alive: bool) -> None:
@@ -23,3 +23,7 @@ class RelayedResponse(web.StreamResponse):
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Write nothing."""
+
+
+KEEP_OPEN = RelayedResponse(keep_alive=True)
+CLOSE = RelayedResponse(keep_alive=False)

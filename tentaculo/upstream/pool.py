@@ -65,8 +65,7 @@ class Pool:
                 )
         except (OSError, TimeoutError) as fault:
             raise translate(fault) from None
-        if connection.is_open:  # the upstream may have closed it already
-            self._all.add(connection)
+        self._all.add(connection)
         return connection
 
     def close(self) -> None:

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 MAX_ROUNDS = 5
-MAX_ESCAPES = 4096
+MAX_ESCAPES = 2048
 
 _ESCAPE = re.compile(
     r"%u([0-9a-f]{4})|((?:%[0-9a-f]{2})+)|(?<!\\)\\++(?:u([0-9a-f]{4})|x([0-9a-f]{2})|(/))", re.IGNORECASE
 )
 _CONTROL = re.compile(r"[^\t\n\r\x20-\x7e]")
-_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 _GONE, _LONGER = "\0", "\1"
+_FEW = 8
 _MARKED = re.compile(f"{_GONE}+|{_LONGER}")
 # Seen in a name: nothing. Line ends that were escaped end no line, so they count as ignorable too.
 _BLANK = bytes.maketrans(b"\t\n\r", b"\0\0\0")
@@ -42,7 +42,7 @@ class Decoded:
     text: str
     starts: Sequence[int]
     ends: Sequence[int]
-    depths: Sequence[int]
+    depths: bytes
     limit: int
 
 
@@ -97,15 +97,16 @@ class _Builder:
         self._pieces.append(seen.text[begin:end])
         self._starts += seen.starts[begin:end]
         self._ends += seen.ends[begin:end]
-        self._depths += bytes(seen.depths[begin:end])
+        self._depths += seen.depths[begin:end]
 
     def _put(self, text: str, begin: int, end: int, depth: int) -> None:
         """Let every character of `text` stand for the whole of `begin` to `end`."""
-        size = len(text)
         self._pieces.append(text)
-        self._starts += [self.seen.starts[begin]] * size
-        self._ends += [self.seen.ends[end - 1]] * size
-        self._depths += bytes((depth,)) * size
+        first, last = self.seen.starts[begin], self.seen.ends[end - 1]
+        for _ in text:
+            self._starts.append(first)
+            self._ends.append(last)
+            self._depths.append(depth)
 
     def unescape(self, depth: int) -> bool:
         """Undo one round of escapes; say whether there were any."""
@@ -115,43 +116,45 @@ class _Builder:
             begin = match.start()
             self._keep(position, begin)
             position = match.end()
-            self._budget -= 1
-            if self._budget < 0:
+            if not self._undo(match, depth):
                 position, limit = len(self.seen.text), self.seen.starts[begin]
                 break
-            self._undo(match, depth)
         if found:
             self._keep(position, len(self.seen.text))
             self._finish(limit)
         return found
 
-    def _undo(self, match: re.Match[str], depth: int) -> None:
+    def _undo(self, match: re.Match[str], depth: int) -> bool:
+        """Undo one run of escapes, if the budget allows."""
         begin, end = match.span()
         run = match[2]
-        if run is not None:
-            self._undo_percent(bytes.fromhex(run.replace("%", "")).translate(_BLANK), begin, depth)
-            return
-        code = match[1] or match[3] or match[4]
-        char = chr(int(code, 16)) if code else "/"
-        if char in "\t\n\r":
-            char = "\0"
-        plain = match[1] is None and char in _SEPARATORS
-        self._put(char, begin, end, self.seen.depths[begin] if plain else depth)
-
-    def _undo_percent(self, raw: bytes, begin: int, depth: int) -> None:
-        if raw.isascii():
-            end = begin + 3 * len(raw)
-            self._pieces.append(raw.decode("ascii"))
-            self._starts += self.seen.starts[begin:end:3]
-            self._ends += self.seen.ends[begin + 2 : end : 3]
-            self._depths += bytes((depth,)) * len(raw)
-            return
-        self._budget -= len(raw) - 1
+        raw = bytes.fromhex(run.replace("%", "")).translate(_BLANK) if run else b""
         # Bytes that are not UTF-8 become lone surrogates, which folding leaves out.
-        for char in raw.decode("utf-8", "surrogateescape"):
-            size = 3 * len(char.encode("utf-8", "surrogateescape"))
-            self._put(char, begin, begin + size, depth)
-            begin += size
+        chars = raw.decode("utf-8", "surrogateescape")
+        self._budget -= 1 if raw.isascii() else len(chars)
+        if self._budget < 0:
+            return False
+        if not run:
+            code = match[1] or match[3] or match[4]
+            char = chr(int(code, 16)) if code else "/"
+            plain = match[1] is None and char in _SEPARATORS
+            char = "\0" if char in "\t\n\r" else char
+            self._put(char, begin, end, self.seen.depths[begin] if plain else depth)
+        elif raw.isascii():
+            self._put_ascii(chars, begin, depth)
+        else:
+            for char in chars:
+                size = 3 * len(char.encode("utf-8", "surrogateescape"))
+                self._put(char, begin, begin + size, depth)
+                begin += size
+        return True
+
+    def _put_ascii(self, chars: str, begin: int, depth: int) -> None:
+        end = begin + 3 * len(chars)
+        self._pieces.append(chars)
+        self._starts += self.seen.starts[begin:end:3]
+        self._ends += self.seen.ends[begin + 2 : end : 3]
+        self._depths += bytes((depth,)) * len(chars)
 
     def cut_at_escape(self) -> None:
         """End the text where it is escaped more deeply than anyone would decode it."""
@@ -163,11 +166,11 @@ class _Builder:
     def fold(self) -> None:
         """Fold letters to the form in which names are compared, and leave out what no one sees."""
         original = self.seen
-        table = _fold_table(original.text)
-        if len(table) > MAX_ESCAPES:
+        folds = _folds(original.text)
+        if len(folds) > MAX_ESCAPES:
             self.seen = _identity("")
             return
-        marked = original.text.translate(table)
+        marked = _replaced(original.text, folds).lower()
         self.seen = Decoded(marked, original.starts, original.ends, original.depths, original.limit)
         position, limit = 0, original.limit
         for match in _MARKED.finditer(marked):
@@ -185,16 +188,23 @@ class _Builder:
             self._finish(limit)
 
 
-def _fold_table(text: str) -> dict[int, int | str]:
-    """Say what becomes of each character: one other, or a mark for none and for several."""
-    table: dict[int, int | str] = dict(_LOWER)
+def _folds(text: str) -> dict[str, str]:
+    """Say what becomes of the characters that do not stay: one other, or a mark for none and for several."""
+    folds: dict[str, str] = {}
     for char in set(text):
-        if not char.isascii() or char < " " or char == "\x7f":
-            if char in "\t\n\r":
-                continue
+        if (char < " " and char not in "\t\n\r") or char > "~":
             folded = fold_character(char)
-            table[ord(char)] = folded if len(folded) == 1 else _LONGER if folded else _GONE
-    return table
+            if folded != char:
+                folds[char] = folded if len(folded) == 1 else _LONGER if folded else _GONE
+    return folds
+
+
+def _replaced(text: str, folds: dict[str, str]) -> str:
+    if len(folds) > _FEW:
+        return text.translate(str.maketrans(folds))
+    for char, folded in folds.items():
+        text = text.replace(char, folded)
+    return text
 
 
 @lru_cache(maxsize=1024)
@@ -202,6 +212,6 @@ def fold_character(char: str) -> str:
     """Return the characters that a lenient reader may take this one for; none if it is ignorable."""
     if unicodedata.category(char) in ("Cf", "Cc", "Cs") or _IGNORABLE.match(char):
         return ""
-    folded = unicodedata.normalize("NFKC", char).casefold()
+    folded = unicodedata.normalize("NFKC", char).casefold().replace("\u0307", "")
     # A look-alike of a mark that ends values ends none: only what names are made of is folded.
     return folded if _NAME_PART.fullmatch(folded) else char

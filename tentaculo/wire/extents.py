@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 
 from tentaculo.wire.decoded import Decoded
 
-# A run of backslashes, taken whole: tried at its first one only, so that long ones cost no more.
-_SLASHES = r"(?<!\\)\\*+"
+_QUOTE = r"""["'`]"""
+# A run of backslashes is taken whole and tried at its first one only, so that long ones cost no more.
+_SLASHES = r"\\(?<!\\\\)\\*+"
 # A quote ends an unquoted value only where nothing of a value can follow it.
-_CLOSING = rf"""{_SLASHES}["'`](?=[\s,;:|&\]}})>"'`\\]|\Z)"""
+_CLOSES = r"""(?=[\s,;:|&\]})>"'`\\]|\Z)"""
+_CLOSING = rf"{_SLASHES}{_QUOTE}{_CLOSES}|{_QUOTE}{_CLOSES}"
 IN_QUERY = re.compile(r"[&#]")
 IN_PATH = re.compile(r"[&#?/]")
 IN_TEXT = re.compile(rf"[&\s]|{_CLOSING}")
@@ -21,20 +24,18 @@ IN_TEXT_PATH = re.compile(rf"[&#?/\s]|{_CLOSING}")
 IN_AUTHORITY = re.compile(r"""[/?#\s"<>`]""")
 IN_ELEMENT = re.compile(r"<")
 IN_ANGLES = re.compile(r"[>\n]")
+_OUTER = re.compile(r"[&\s]")
 # Line ends as they are, and as a repr writes them before the next field.
-_LINE = r"[\r\n]|(?<!\\)\\++(?:r\\++n|n(?=[\w\-]+:|\\|\Z))"
+_LINE = rf"[\r\n]|{_SLASHES}(?:r\\++n|n(?=[\w\-]+:|\\|\Z))"
 IN_LINE = re.compile(_LINE)
-_IN_QUOTED_LINE = {quote: re.compile(rf"{_LINE}|{_SLASHES}{quote}") for quote in "\"'`"}
+_IN_QUOTED_LINE = {quote: re.compile(rf"{_LINE}|{_SLASHES}{quote}|{quote}") for quote in "\"'`"}
 
 _OPENING = re.compile(r"""[bruf]{0,2}(?P<slashes>\\*+)(?P<mark>["'`]|&quot;|&\#3[49];)""", re.VERBOSE)
-_UNTIL_MARK = {
-    mark: re.compile(rf"{_SLASHES}(?P<mark>{mark})|(?P<outer>[&\s])")
-    for mark in ('"', "'", "`", "&quot;", "&#34;", "&#39;")
-}
-_LITERAL = re.compile(
-    rf"""(?P<slashes>{_SLASHES})(?P<mark>["'`])|(?P<open>[\[({{])|(?P<close>[\])}}])|[,\n]"""
-)
-_MAX_LITERAL_TOKENS = 4096
+_MARKS = ('"', "'", "`", "&quot;", "&#34;", "&#39;")
+_UNTIL_MARK = {mark: re.compile(f"{_SLASHES}{mark}|{mark}") for mark in _MARKS}
+_LITERAL = re.compile(rf"[\[({{\])}},\n]|{_SLASHES}{_QUOTE}|{_QUOTE}")
+# A value that holds more marks and brackets than this goes to the end of the text.
+_MAX_TOKENS = 4096
 
 
 def value_end(seen: Decoded, begin: int, depth: int, ends: re.Pattern[str]) -> int:
@@ -70,14 +71,14 @@ def opening(seen: Decoded, begin: int) -> Quoted | None:
 
 def quoted_end(seen: Decoded, quoted: Quoted) -> int:
     """Find the mark that closes a quoted value: one that is not escaped more than the opening one."""
-    for match in _UNTIL_MARK[quoted.mark].finditer(seen.text, quoted.begin):
-        depth = seen.depths[match.end() - 1]
-        if match["outer"] is not None:
-            if depth < quoted.depth:
-                return match.start()
-        elif depth <= quoted.depth and match.start("mark") - match.start() <= quoted.slashes:
+    # What was encoded less often surrounds the quoted value, so it ends that too.
+    end = value_end(seen, quoted.begin, quoted.depth - 1, _OUTER) if quoted.depth else len(seen.text)
+    marks = _UNTIL_MARK[quoted.mark].finditer(seen.text, quoted.begin, end)
+    for match in islice(marks, _MAX_TOKENS):
+        slashes = len(match[0]) - len(quoted.mark)
+        if slashes <= quoted.slashes and seen.depths[match.end() - 1] <= quoted.depth:
             return match.start()
-    return len(seen.text)
+    return end
 
 
 def line_end(seen: Decoded, begin: int, depth: int, quote: str) -> int:
@@ -90,18 +91,17 @@ def literal_end(seen: Decoded, begin: int, *, member: bool) -> int:
 
     A `member` of something else goes on to the comma or bracket after it.
     """
-    level, mark, slashes = 0, "", 0
-    for count, match in enumerate(_LITERAL.finditer(seen.text, begin)):
-        if count == _MAX_LITERAL_TOKENS:
-            break
-        if mark:
-            if match["mark"] == mark and len(match["slashes"]) <= slashes:
-                mark = ""
-        elif match["mark"]:
-            mark, slashes = match["mark"], len(match["slashes"])
-        elif match["open"]:
+    level, opened = 0, ""
+    for match in islice(_LITERAL.finditer(seen.text, begin), _MAX_TOKENS):
+        token = match[0]
+        if opened:
+            # One that is escaped more often is content.
+            opened = "" if token[-1] == opened[-1] and len(token) <= len(opened) else opened
+        elif token[-1] in "\"'`":
+            opened = token
+        elif token in "[({":
             level += 1
-        elif match["close"]:
+        elif token in "])}":
             level -= 1
             if level < 0 or (level == 0 and not member):
                 return match.start() if level < 0 else match.end()

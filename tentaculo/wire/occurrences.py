@@ -28,6 +28,9 @@ _BRACKET = re.compile(r"[\w.]*[\[({]")
 _BAD_PORT = re.compile(r"[^@/?#\s\[\]:]*:(?!\d*(?:[/?#\s\"'<>`,)]|\Z))[^\s\"<>@]{0,128}@")
 _NAME_CHARS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-.")
 _MAX_NAME = 128
+# What looking at a text may cost: a place that only begins like a name, and one that is one.
+_MAX_COST = 3072
+_COST_OF_MATCH = 4
 
 
 class Occurrences:
@@ -44,10 +47,18 @@ class Occurrences:
         self._query = query.start() if query else len(seen.text)
 
     def spans(self) -> list[Span]:
-        """Find all of them."""
+        """Find all of them; after very many, everything else is one."""
         found: list[Span] = []
-        search, text, position = self._names.occurrence.search, self._seen.text, 0
-        while (match := search(text, position)) is not None:
+        start, occurrence = self._names.start.search, self._names.occurrence.match
+        text, position, left = self._seen.text, 0, _MAX_COST
+        while (begins := start(text, position)) is not None:
+            match = occurrence(text, begins.start())
+            left -= 1 if match is None else _COST_OF_MATCH
+            if left < 0:
+                return [*found, (begins.start(), len(text))]
+            if match is None:
+                position = begins.start() + 1
+                continue
             span = self._span(match)
             position = match.end()
             if span is not None and span[1] > span[0]:
@@ -88,8 +99,13 @@ class Occurrences:
             return None
         begin = _skip(_ANY_GAP if quoted_name else _GAP, seen.text, match.end())
         quoted = extents.opening(seen, begin) if quoted_name or not self._is_url else None
-        if quoted is not None:
+        if quoted is not None and quoted_name:
             return quoted.begin, extents.quoted_end(seen, quoted)
+        if quoted is not None:
+            # More may follow the closing mark, as in a shell's 'a'b.
+            end = extents.quoted_end(seen, quoted)
+            last = extents.value_end(seen, end, quoted.depth, extents.IN_TEXT)
+            return (quoted.begin if last == end else begin), last
         if quoted_name:
             return None if sep == "," else (begin, extents.literal_end(seen, begin, member=True))
         if self._is_url:
@@ -105,10 +121,10 @@ class Occurrences:
             before = self._before_name(match.start("named"))
             if before is not None or match["ending"] in _WHOLE_LINE:
                 return begin, extents.line_end(seen, begin, depth, before or "")
-        if seen.text.startswith("<", begin):
-            return begin, min(extents.value_end(seen, begin, depth, extents.IN_ANGLES) + 1, len(seen.text))
         end = begin
-        if _BRACKET.match(seen.text, begin):
+        if seen.text.startswith("<", begin):
+            end = extents.value_end(seen, begin, depth, extents.IN_ANGLES)
+        elif _BRACKET.match(seen.text, begin):
             end = extents.literal_end(seen, begin, member=False)
         end = extents.value_end(seen, end, depth, extents.IN_TEXT)
         if seen.text[begin:end] in _SCHEMES:
@@ -187,7 +203,7 @@ class Occurrences:
         if at < 0:
             broken = _BAD_PORT.match(seen.text, begin)
             return (begin, broken.end() - 1) if broken else None
-        if seen.text[match.start() - 1 : match.start()] != ":" and ":" not in seen.text[begin:at]:
+        if seen.text[max(match.start() - 1, 0) : match.start()] != ":" and ":" not in seen.text[begin:at]:
             return None
         return begin, at
 

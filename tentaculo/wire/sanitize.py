@@ -7,7 +7,7 @@ be parsed is masked whole.  Linear in time, never raises, and touches no socket.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from tentaculo.wire.decoded import Decoded, decode, is_plain
 from tentaculo.wire.occurrences import Occurrences, Span
@@ -15,6 +15,7 @@ from tentaculo.wire.secret_names import SecretNames
 
 MASK = "***"
 MIN_SECRET = 8
+_MAX_PASSES = 5
 _MAX_CLEAN = 2048
 _MAX_CLEAN_SIZE = 512
 
@@ -43,16 +44,20 @@ class Sanitizer:
 
     def text(self, text: str) -> str:
         """Sanitize a message, a traceback or a header value."""
-        if text in self.clean_texts or self._holds_nothing(text):
+        if text in self.clean_texts:
             return text
-        shown = self._masked(text, is_url=False)
+        shown = text
+        if not self._holds_nothing(text):
+            shown = _settled(lambda shown: self._masked(shown, is_url=False), text)
         return _remember(text, self.clean_texts) if shown == text else shown
 
     def url(self, text: str) -> str:
         """Sanitize a request target or a whole URL: nothing but its own grammar ends a value."""
-        if text in self.clean_urls or self._holds_nothing(text):
+        if text in self.clean_urls:
             return text
-        shown = self._masked(_parsable(text), is_url=True)
+        shown = text
+        if not self._holds_nothing(text):
+            shown = _settled(lambda shown: self._masked(_parsable(shown), is_url=True), text)
         return _remember(text, self.clean_urls) if shown == text else shown
 
     def _holds_nothing(self, text: str) -> bool:
@@ -108,7 +113,20 @@ def replace_spans(text: str, seen: Decoded, spans: Iterable[Span]) -> str:
 
 def _parsable(url: str) -> str:
     match = _UNPARSABLE.search(url)
-    return url if match is None else url[: url.index("?") + 1] + MASK
+    if match is None:
+        return url
+    mark = url.find("?", 0, match.start())
+    return url[: mark + 1 if mark >= 0 else match.start()] + MASK
+
+
+def _settled(masked: Callable[[str], str], text: str) -> str:
+    """Mask until nothing changes: what is left of a broken text may read differently from the whole."""
+    for _ in range(_MAX_PASSES):
+        shown = masked(text)
+        if shown == text:
+            return text
+        text = shown
+    return MASK
 
 
 def _remember(text: str, clean: set[str]) -> str:

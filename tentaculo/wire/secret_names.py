@@ -23,8 +23,11 @@ ENDINGS = (
     "cookie",
 )
 EXACT = ("key", "sig", "code", "auth", "sid")
-_HINTS = ("token", "passw", "secret", "jwt", "session", "sig", "auth", "cookie", "key", "code", "sid")
-_MARKS = ("@", "eyj", "bearer", "basic")
+# With these, quick to look for, begins everything that is looked at closely.
+_STARTS = (
+    *("token", "passw", "secret", "apikey", "api_key", "api-key", "jwt", "session", "sig", "auth", "cookie"),
+    *("key", "code", "sid", "eyj", "bearer", "basic"),
+)
 
 _SUFFIX = r"(?P<suffix>(?:\[[^\[\]]{0,64}\]|\]|\.\d{1,6}(?![\w.]))*+)"
 _SEPARATOR = r"""
@@ -36,7 +39,7 @@ _SEPARATOR = r"""
 class SecretNames:
     """The names, as patterns over decoded text; `extra` ones count where they end a name as a whole word."""
 
-    __slots__ = ("_name", "hint", "occurrence")
+    __slots__ = ("_name", "hint", "occurrence", "start")
 
     def __init__(self, extra: Iterable[str] = ()) -> None:
         extras = [_spelling(name) for name in extra if name.strip()]
@@ -44,12 +47,13 @@ class SecretNames:
         if extras:
             names += rf"|(?<![^\W_])(?P<extra>{'|'.join(extras)})"
         self._name = re.compile(rf"(?:{names}){_SUFFIX}\s*\Z")
-        self.hint = re.compile("|".join((*_HINTS, *_MARKS, *extras)))
+        self.hint = re.compile("|".join((*_STARTS, "@", *extras)))
+        self.start = re.compile("|".join((*_STARTS, "//", *extras)))
         # In an order that matters: a scheme or an address is never a part of a name.
         self.occurrence = re.compile(
-            rf"""(?P<scheme>(?<![\w-])(?:bearer|basic)[\s+]++)
+            rf"""(?P<scheme>(?<![\w-])(?:bearer|basic)[\ \t+]++)
                | (?<![\w-])(?P<jwt>eyj[\w-]{{4,}}+\.[\w-]{{4,}}+)
-               | (?P<authority>//)
+               | (?P<authority>/{{2,}}+)
                | (?P<named>(?:{names}){_SUFFIX}{_SEPARATOR})""",
             re.VERBOSE,
         )

@@ -32,8 +32,13 @@ GOOD: list[tuple[Callable[[object], object], str, object]] = [
     (read_host, "[0::1]", "[::1]"),
 ]
 
+NOTHING: tuple[object, ...] = (None, [])
 BAD: list[tuple[Callable[[object], object], object, str]] = [
-    *((read, value, "must be ") for read in (read_address, read_network, read_server, read_host) for value in (None, [])),
+    *(
+        (read, value, "must be ")
+        for read in (read_address, read_network, read_server, read_host)
+        for value in NOTHING
+    ),
     (read_address, "8000", "address with a port"),
     (read_address, ":8000", "address with a port"),
     (read_address, "::1:8000", "address with a port"),

@@ -34,8 +34,8 @@ credential_headers: [X-Token, Authorization]
 identity_header: X-Who
 health_path: /alive
 log: {level: debug, format: json, sanitize: [pin]}
-limits: {connections: 1, streams: 2, connections_per_client: 3, request_line: 4KiB, header: 5KiB, headers: 6KiB,
-         body: 7KiB, header_timeout: 8s, body_timeout: 9s, write_timeout: 10s, keep_alive: 11s}
+limits: {connections: 1, streams: 2, connections_per_client: 3, request_line: 4KiB, header: 5KiB,
+         headers: 6KiB, body: 7KiB, header_timeout: 8s, body_timeout: 9s, write_timeout: 10s, keep_alive: 11s}
 principals:
   - {name: ui, token: token-of-the-ui, routes: [o*]}
 upstreams:
@@ -78,8 +78,17 @@ def test_every_key_arrives() -> None:
     assert (settings.identity_header, settings.health_path) == ("X-Who", "/alive")
     assert settings.log == LogSettings(level="debug", format="json", sanitize=("pin",))
     assert settings.limits == Limits(
-        connections=1, streams=2, connections_per_client=3, request_line=4096, header=5120, headers=6144, body=7168,
-        header_timeout=8.0, body_timeout=9.0, write_timeout=10.0, keep_alive=11.0,
+        connections=1,
+        streams=2,
+        connections_per_client=3,
+        request_line=4096,
+        header=5120,
+        headers=6144,
+        body=7168,
+        header_timeout=8.0,
+        body_timeout=9.0,
+        write_timeout=10.0,
+        keep_alive=11.0,
     )
     assert [(principal.name, principal.routes) for principal in settings.principals] == [("ui", ("o*",))]
 
@@ -134,7 +143,9 @@ def test_defaults_are_those_of_the_settings() -> None:
     assert found.routes == (RouteSettings(name="api", path="/api/*", upstream="backend"),)
 
 
-@pytest.mark.parametrize("key", ["limits", "log", "listen", "credential_headers", "identity_header", "trusted_peers"])
+@pytest.mark.parametrize(
+    "key", ["limits", "log", "listen", "credential_headers", "identity_header", "trusted_peers"]
+)
 def test_nothing_means_the_default(key: str) -> None:
     """A key without a value is as if it were not there."""
     assert settings_of(config(top=f"{key}:\n")) == settings_of(config())

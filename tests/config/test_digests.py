@@ -57,14 +57,26 @@ def test_two_tokens_while_rotating() -> None:
             f"[{{token: {ONE}, token_sha256: {_hex(TWO)}}}]",
             "('principals', 0): must hold only one of token, token_sha256 and token_file",
         ),
-        (f"[{{token: {ONE}}}, {{token: {ONE}}}]", "('principals', 1, 'token', 0): is the same token as principals[0].token"),
-        (f"[{{token: [{ONE}, {ONE}]}}]", "('principals', 0, 'token', 1): is the same token as principals[0].token[0]"),
+        (
+            f"[{{token: {ONE}}}, {{token: {ONE}}}]",
+            "('principals', 1, 'token', 0): is the same token as principals[0].token",
+        ),
+        (
+            f"[{{token: [{ONE}, {ONE}]}}]",
+            "('principals', 0, 'token', 1): is the same token as principals[0].token[0]",
+        ),
         (
             f"[{{token: {ONE}}}, {{token_sha256: {_hex(ONE)}}}]",
             "('principals', 1, 'token_sha256', 0): is the same token as principals[0].token",
         ),
-        ("[{token_file: absent}]", "('principals', 0, 'token_file', 0): names a file that can't be read: No such file"),
-        ("[{token_file: short}]", "('principals', 0, 'token_file', 0): must be a token of at least 12 characters"),
+        (
+            "[{token_file: absent}]",
+            "('principals', 0, 'token_file', 0): names a file that can't be read: No such file",
+        ),
+        (
+            "[{token_file: short}]",
+            "('principals', 0, 'token_file', 0): must be a token of at least 12 characters",
+        ),
     ],
     ids=["none", "two-forms", "shared", "twice", "shared-digest", "no-file", "short-file"],
 )

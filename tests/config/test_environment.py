@@ -49,7 +49,9 @@ def test_reference_is_filled_in(text: str, value: str | None) -> None:
 
 def test_references_work_inside_flow_collections() -> None:
     """The braces of a reference do not end a scalar in a flow mapping or list."""
-    assert _filled("a: {b: ${NAME}, c: [${NAME}, x-${ABSENT:-1}]}\n") == {"a": {"b": "value", "c": ["value", "x-1"]}}
+    assert _filled("a: {b: ${NAME}, c: [${NAME}, x-${ABSENT:-1}]}\n") == {
+        "a": {"b": "value", "c": ["value", "x-1"]}
+    }
 
 
 def test_value_cannot_change_the_structure() -> None:

@@ -42,18 +42,42 @@ GOOD: list[tuple[Callable[[object], object], str, object]] = [
     (read_plain_path, "/café", "/caf%C3%A9"),
     (read_prefix, "/operator", "/operator"),
     (read_prefix, "/", "/"),
-    *((read_route_path, path, path) for path in ("/", "/*", "/api/*", "/api", "/api/", "/{id}/x", "/a/{b-c}/*", "/a;v=1")),
+    *(
+        (read_route_path, path, path)
+        for path in ("/", "/*", "/api/*", "/api", "/api/", "/{id}/x", "/a/{b-c}/*", "/a;v=1")
+    ),
 ]
 
 BAD: list[tuple[Callable[[object], object], object, str]] = [
-    *((read, None, "must be") for read in (
-        read_field_name, read_field_value, read_secret_value, read_method, read_in_path, read_access,
-        read_plain_path, read_prefix, read_route_path)),
+    *(
+        (read, None, "must be")
+        for read in (
+            read_field_name,
+            read_field_value,
+            read_secret_value,
+            read_method,
+            read_in_path,
+            read_access,
+            read_plain_path,
+            read_prefix,
+            read_route_path,
+        )
+    ),
     (read_field_name, "X Env", "header name"),
     (read_field_name, "X-Env:", "header name"),
     (read_field_name, "X-Env\r\nEvil", "header name"),
-    *((read_field_name, name, "connection or of framing") for name in (
-        "Connection", "content-length", "Transfer-Encoding", "TE", "Upgrade", "Keep-Alive", "Proxy-Authorization")),
+    *(
+        (read_field_name, name, "connection or of framing")
+        for name in (
+            "Connection",
+            "content-length",
+            "Transfer-Encoding",
+            "TE",
+            "Upgrade",
+            "Keep-Alive",
+            "Proxy-Authorization",
+        )
+    ),
     (read_free_field_name, "HOST", "must not be Host"),
     (read_field_value, "a\r\nEvil: b", "one line"),
     (read_field_value, "a\nb", "one line"),

@@ -64,7 +64,10 @@ def test_misspelt_key_names_the_nearest() -> None:
 
 def test_strange_key_names_all_known_ones() -> None:
     """Where nothing is near, all keys are named."""
-    assert unknown_key(("upstreams", "x", "tls", "qqqq")).message == "unknown key; known here are ca, server_name, verify"
+    assert (
+        unknown_key(("upstreams", "x", "tls", "qqqq")).message
+        == "unknown key; known here are ca, server_name, verify"
+    )
     assert unknown_key(("routes", 0, "stream", "qqqq")).message == "unknown key; no keys are known here"
 
 

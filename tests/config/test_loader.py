@@ -60,11 +60,24 @@ def test_problem_is_where_an_editor_finds_it() -> None:
     """Line and column point at the text that is wrong."""
     lines = TEN_MISTAKES.splitlines()
     texts = [lines[line - 1][column - 1 :] for line, column, _ in TEN_PLACES]
-    starts = ["127.0.0.1:8000", "12MB", "short", "ftp:", "unused", "backend", "/one//two", "bakcend", "metods", "cors"]
+    starts = [
+        "127.0.0.1:8000",
+        "12MB",
+        "short",
+        "ftp:",
+        "unused",
+        "backend",
+        "/one//two",
+        "bakcend",
+        "metods",
+        "cors",
+    ]
     assert [text.startswith(start) for text, start in zip(texts, starts, strict=True)] == [True] * 10
 
 
-def test_file_is_loaded_with_the_environment_of_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_is_loaded_with_the_environment_of_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without an environment given, references are filled in from the process's own."""
     path = tmp_path / "tentaculo.yaml"
     path.write_text(config(top="health_path: /${ALIVE}\n"))
@@ -131,7 +144,10 @@ def test_token_of_digits_keeps_them() -> None:
 PLANTED = {
     "token": (config(principals=f"- {{name: ui, tokn: {SECRET}}}"), {}),
     "short-token": (config(principals=f"- {{name: ui, token: [{SECRET}, {SECRET}, x]}}"), {}),
-    "shared-token": (config(principals=f"- {{name: a, token: {SECRET}}}\n  - {{name: b, token: {SECRET}}}"), {}),
+    "shared-token": (
+        config(principals=f"- {{name: a, token: {SECRET}}}\n  - {{name: b, token: {SECRET}}}"),
+        {},
+    ),
     "digest": (config(principals=f"- {{name: ui, token_sha256: {SECRET}}}"), {}),
     "file": (config(principals=f"- {{name: ui, token_file: /{SECRET}}}"), {}),
     "key": (config(principals=f"- {{name: ui, token:{SECRET}}}"), {}),
@@ -140,13 +156,24 @@ PLANTED = {
     "name": (config(principals=f"- {{name: '{SECRET}!', token: {SECRET}}}"), {}),
     "userinfo": (config(upstreams=f"backend: http://user:{SECRET}@h"), {}),
     "query": (config(upstreams=f"backend: http://h?token={SECRET}"), {}),
-    "credential": (config(upstreams=f"backend: {{servers: ['http://h'], credential: {{value: {SECRET}}}}}"), {}),
-    "credential-lines": (
-        config(upstreams=f'backend: {{servers: ["http://h"], credential: {{header: A, value: "{SECRET}\\n"}}}}'),
+    "credential": (
+        config(upstreams=f"backend: {{servers: ['http://h'], credential: {{value: {SECRET}}}}}"),
         {},
     ),
-    "header": (config(f'{{name: a, path: /a, upstream: backend, request_headers: {{set: {{A: "{SECRET}\\n"}}}}}}'), {}),
-    "header-name": (config("{name: a, path: /a, upstream: backend, request_headers: {remove: ['${S} x']}}"), {"S": SECRET}),
+    "credential-lines": (
+        config(
+            upstreams=f'backend: {{servers: ["http://h"], credential: {{header: A, value: "{SECRET}\\n"}}}}'
+        ),
+        {},
+    ),
+    "header": (
+        config(f'{{name: a, path: /a, upstream: backend, request_headers: {{set: {{A: "{SECRET}\\n"}}}}}}'),
+        {},
+    ),
+    "header-name": (
+        config("{name: a, path: /a, upstream: backend, request_headers: {remove: ['${S} x']}}"),
+        {"S": SECRET},
+    ),
     "path": (config(f"{{name: a, path: '{SECRET}', upstream: backend}}"), {}),
     "syntax": (config(top=f"a: b: {SECRET}\n"), {}),
     "quote": (config(top=f'a: "{SECRET}\n'), {}),
@@ -195,7 +222,7 @@ def test_secret_of_a_good_file_is_in_no_repr() -> None:
 
 def _many_routes(count: int, upstream: str) -> str:
     routes = (
-        f"{{name: route-{n}, path: '/api/v{n % 7}/thing{n}/{{id}}/*', methods: [GET, POST], upstream: {upstream}}}"
+        f"{{name: route-{n}, path: '/v{n % 7}/thing{n}/{{id}}/*', methods: [GET], upstream: {upstream}}}"
         for n in range(count)
     )
     return config(*routes)
@@ -224,7 +251,4 @@ routes:
   - &base {{name: one, path: /one, upstream: backend, bad: 1}}
   - {{<<: *base, name: two, path: /two}}
 """
-    assert problems_of(text) == [
-        "routes[0].bad: unknown key; known here are name, path, host, methods, upstream, access, enabled, stream, "
-        "rewrite, request_headers, response_headers, forward_credential, credential_headers, timeouts, allow_in_path",
-    ] * 1 + [problem for problem in problems_of(text) if problem.startswith("routes[1].bad")]
+    assert [problem.path for problem in error_of(text).problems] == ["routes[0].bad", "routes[1].bad"]

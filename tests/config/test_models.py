@@ -34,7 +34,12 @@ def test_every_setting_can_be_written(section: type[Section], settings: type[Lim
 
 def test_sections_read_short_and_long_forms() -> None:
     """A scalar in the place of a listener, an upstream or a token is its short form."""
-    short = {"listen": "h:1", "admin": "h:2", "upstreams": {"b": "http://h"}, "principals": [{"token": "t" * 12}]}
+    short = {
+        "listen": "h:1",
+        "admin": "h:2",
+        "upstreams": {"b": "http://h"},
+        "principals": [{"token": "t" * 12}],
+    }
     long = {
         "listen": {"address": "h:1"},
         "admin": {"address": "h:2"},
@@ -76,8 +81,20 @@ LATER_IN_ROUTES = {
     "maintenance": "null",
 }
 LATER_IN_STREAMS = (
-    "heartbeat", "idle_timeout", "max_age", "retry", "shared", "replay", "vary", "assign_ids", "slow_client",
-    "max_streams", "max_streams_per_principal", "max_streams_per_client", "unavailable", "last_event",
+    "heartbeat",
+    "idle_timeout",
+    "max_age",
+    "retry",
+    "shared",
+    "replay",
+    "vary",
+    "assign_ids",
+    "slow_client",
+    "max_streams",
+    "max_streams_per_principal",
+    "max_streams_per_client",
+    "unavailable",
+    "last_event",
 )
 LATER_IN_UPSTREAMS = ("balance", "health_check", "limits", "retries", "breaker")
 SAID = "this key is known, but not supported by this version"
@@ -120,7 +137,10 @@ def test_later_key_of_a_principal_says_so(key: str) -> None:
 @pytest.mark.parametrize(
     ("servers", "problem"),
     [
-        ("['http://a', 'http://b']", "upstreams.backend.servers: several servers are known, but not supported by this version"),
+        (
+            "['http://a', 'http://b']",
+            "upstreams.backend.servers: several servers are known, but not supported by this version",
+        ),
         ("[{url: 'http://a', weight: 2}]", f"upstreams.backend.servers[0].weight: {SAID}"),
         ("[]", "upstreams.backend.servers: must hold at least one item"),
         ("http://a", "upstreams.backend.servers: must be a list"),

@@ -68,8 +68,17 @@ def test_syntax_error_gives_the_place_and_not_the_text(
         ("a: \U0010fffc\n", 1, 4, "the file holds a character that YAML does not allow"),
     ],
     ids=[
-        "empty", "comment", "marker", "null", "list", "scalar", "empty-text", "documents",
-        "control", "surrogate", "reserved",
+        "empty",
+        "comment",
+        "marker",
+        "null",
+        "list",
+        "scalar",
+        "empty-text",
+        "documents",
+        "control",
+        "surrogate",
+        "reserved",
     ],
 )
 def test_what_is_no_mapping_is_refused(text: str, line: int, column: int, message: str) -> None:

@@ -42,9 +42,13 @@ GOOD: list[tuple[Callable[[object], object], str, object]] = [
     (one_of(*LOG_LEVELS), "debug", "debug"),
 ]
 
+NOTHING: tuple[object, ...] = (None, [], {}, "")
 BAD: list[tuple[Callable[[object], object], object, str]] = [
-    *((read, value, "") for read in (read_text, read_name, read_switch, read_count, read_duration, read_size)
-      for value in (None, [], {}, "")),
+    *(
+        (read, value, "")
+        for read in (read_text, read_name, read_switch, read_count, read_duration, read_size)
+        for value in NOTHING
+    ),
     (read_name, "-a", "must be a name"),
     (read_name, "a b", "must be a name"),
     (read_name, "é", "must be a name"),
@@ -91,7 +95,9 @@ def test_bad_value_is_one_sentence(read: Callable[[object], object], value: obje
     assert message.startswith("must ")
 
 
-@pytest.mark.parametrize("read", [read_name, read_switch, read_count, read_duration, read_size, one_of("a", "b")])
+@pytest.mark.parametrize(
+    "read", [read_name, read_switch, read_count, read_duration, read_size, one_of("a", "b")]
+)
 def test_sentence_never_quotes_the_value(read: Callable[[object], object]) -> None:
     """A value may be a misplaced secret."""
     with pytest.raises(PydanticCustomError) as caught:

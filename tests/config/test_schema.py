@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tentaculo.config.schema import json_schema
-from tests.config.files import ROUTE, config
+from tests.config.files import config
 from tests.config.test_assembly import EVERY_KEY
 
 ROOT = Path(__file__).parents[2]
@@ -42,8 +42,14 @@ def test_default_configuration_keeps_to_the_schema_that_it_names() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [EVERY_KEY, config(), config(top="limits:\nlog:\n"), config(top="admin: '${A}'\nlimits: {body: '${B}', streams: '${C}'}\n"),
-     config(principals="- {name: a, token: [aaaaaaaaaaaa, bbbbbbbbbbbb]}"), config(top="limits: {body: 8192}\n")],
+    [
+        EVERY_KEY,
+        config(),
+        config(top="limits:\nlog:\n"),
+        config(top="admin: '${A}'\nlimits: {body: '${B}', streams: '${C}'}\n"),
+        config(principals="- {name: a, token: [aaaaaaaaaaaa, bbbbbbbbbbbb]}"),
+        config(top="limits: {body: 8192}\n"),
+    ],
     ids=["every-key", "least", "empty", "references", "two-tokens", "number"],
 )
 def test_good_files_are_valid(text: str) -> None:
@@ -93,4 +99,3 @@ def test_every_key_is_described() -> None:
     schema = json_schema()
     assert _without_description(schema) == []
     assert '"title"' not in json.dumps(schema["$defs"])
-    assert ROUTE in config()

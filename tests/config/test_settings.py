@@ -18,7 +18,9 @@ def test_secret_is_not_shown() -> None:
     assert secret.reveal() == "hunter2"
 
 
-@pytest.mark.parametrize("spread", [copy.copy, copy.deepcopy, pickle.dumps], ids=["copy", "deepcopy", "pickle"])
+@pytest.mark.parametrize(
+    "spread", [copy.copy, copy.deepcopy, pickle.dumps], ids=["copy", "deepcopy", "pickle"]
+)
 def test_secret_is_not_spread(spread: object) -> None:
     """A secret can't be copied or serialised by accident."""
     assert callable(spread)

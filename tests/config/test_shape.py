@@ -27,7 +27,10 @@ def _read(text: str, *flawed: YamlPath) -> tuple[list[Finding], frozenset[YamlPa
         ("upstreams: x\n", "upstreams: must be a mapping of keys to values"),
         ("upstreams: {}\n", "upstreams: must hold at least one item"),
         ("upstreams: {x: [a]}\n", "upstreams.x: must be a mapping of keys to values"),
-        ("principals: [{token: [a, b, c]}]\n", "principals[0].token[0]: must be a token of at least 12 characters"),
+        (
+            "principals: [{token: [a, b, c]}]\n",
+            "principals[0].token[0]: must be a token of at least 12 characters",
+        ),
         (
             "principals: [{token_file: [a, b, c]}]\n",
             "principals[0].token_file: must hold at most 2 items",
@@ -37,7 +40,10 @@ def _read(text: str, *flawed: YamlPath) -> tuple[list[Finding], frozenset[YamlPa
         ("routes: [{methods: []}]\n", "routes[0].methods: must hold at least one item"),
         ("routes: [{rewrite: {replace: [/a]}}]\n", "routes[0].rewrite.replace: must hold at least 2 items"),
         ("routes: [{enabled: }]\n", "routes[0].enabled: must be true or false"),
-        ("routes: [{request_headers: {set: {a b: x}}}]\n", 'routes[0].request_headers.set."a b": must be a header name'),
+        (
+            "routes: [{request_headers: {set: {a b: x}}}]\n",
+            'routes[0].request_headers.set."a b": must be a header name',
+        ),
         ("routes: [{request_headers: {set: [a]}}]\n", "routes[0].request_headers.set: must be a mapping"),
         ("listen: [a]\n", "listen: must be a mapping of keys to values"),
         ("listen: nowhere\n", "listen: must be an address with a port"),
@@ -52,10 +58,18 @@ def test_wrong_shape_is_a_sentence(text: str, problem: str) -> None:
 
 def test_what_is_wrong_is_left_out() -> None:
     """Items that are wrong become empty, keys that are wrong go, and the rest is read."""
-    text = config("x", "{name: a, path: b, methods: [get], upstream: backend, foo: 1}", GOOD_ROUTE, top="nope: 1\n")
+    text = config(
+        "x", "{name: a, path: b, methods: [get], upstream: backend, foo: 1}", GOOD_ROUTE, top="nope: 1\n"
+    )
     section, findings, left_out = read_shape(read_tree(text, "f")[0])
     assert len(findings) == 5
-    assert left_out >= {("routes", 0), ("routes", 1, "path"), ("routes", 1, "methods"), ("routes", 1, "foo"), ("nope",)}
+    assert left_out >= {
+        ("routes", 0),
+        ("routes", 1, "path"),
+        ("routes", 1, "methods"),
+        ("routes", 1, "foo"),
+        ("nope",),
+    }
     assert section.routes is not None
     assert [route.name for route in section.routes] == [None, "a", "good"]
 

@@ -22,8 +22,15 @@ def test_digest_is_the_sha256_of_the_bytes_on_the_wire() -> None:
 
 @pytest.mark.parametrize(
     ("token", "said"),
-    [("a" * 11, "at least 12"), ("", "at least 12"), (f"{TOKEN}\n", "fits a header"), (f" {TOKEN}", "fits a header"),
-     (f"{TOKEN} ", "fits a header"), (f"a\0{TOKEN}", "fits a header"), (f"{TOKEN}\x7f", "fits a header")],
+    [
+        ("a" * 11, "at least 12"),
+        ("", "at least 12"),
+        (f"{TOKEN}\n", "fits a header"),
+        (f" {TOKEN}", "fits a header"),
+        (f"{TOKEN} ", "fits a header"),
+        (f"a\0{TOKEN}", "fits a header"),
+        (f"{TOKEN}\x7f", "fits a header"),
+    ],
     ids=["short", "empty", "newline", "leading", "trailing", "nul", "delete"],
 )
 def test_unusable_token_is_refused(token: str, said: str) -> None:

@@ -27,7 +27,17 @@ DOCUMENT = Document(MappingNode(Mark(1, 1), {"items": Entry(Mark(1, 1), _LIST)})
         (("items", 0, "name", 0), False, Mark(2, 11)),
         ((), False, Mark(1, 1)),
     ],
-    ids=["value", "key", "item", "absent-key", "absent-at-key", "absent-item", "no-mapping", "short-form", "root"],
+    ids=[
+        "value",
+        "key",
+        "item",
+        "absent-key",
+        "absent-at-key",
+        "absent-item",
+        "no-mapping",
+        "short-form",
+        "root",
+    ],
 )
 def test_place_is_of_the_deepest_node_there_is(path: YamlPath, at_key: bool, mark: Mark) -> None:
     """What is not in the file is placed at what would hold it."""

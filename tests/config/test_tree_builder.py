@@ -34,15 +34,27 @@ def _given_up(text: str) -> str:
         ("[a, b]: 1\n", "f:1:1: a key must be text"),
         ("x:\n  {k: 1}: 2\n", "f:2:3: x: a key must be text"),
         ("~: 1\n", "f:1:1: a key must be text"),
-        ("a: !!python/object:os.system x\n", "f:1:4: a: YAML tags are not supported; quote text that begins with !"),
+        (
+            "a: !!python/object:os.system x\n",
+            "f:1:4: a: YAML tags are not supported; quote text that begins with !",
+        ),
         ("a: !secret\n", "f:1:4: a: YAML tags are not supported; quote text that begins with !"),
         ("a: !x [1]\n", "f:1:4: a: YAML tags are not supported; quote text that begins with !"),
         ("a: {<<: 1}\n", "f:1:9: a.<<: only mappings can be merged with <<"),
         ("a: {<<: [{b: 1}, 2]}\n", "f:1:18: a.<<: only mappings can be merged with <<"),
     ],
     ids=[
-        "duplicate", "in-list", "nested", "list-key", "mapping-key", "null-key", "object-tag", "tag",
-        "collection-tag", "merge-scalar", "merge-list",
+        "duplicate",
+        "in-list",
+        "nested",
+        "list-key",
+        "mapping-key",
+        "null-key",
+        "object-tag",
+        "tag",
+        "collection-tag",
+        "merge-scalar",
+        "merge-list",
     ],
 )
 def test_problem_leaves_the_rest_readable(text: str, problem: str) -> None:
@@ -58,14 +70,26 @@ def test_duplicate_inside_a_list_is_placed(inner: str) -> None:
 
 def test_standard_tags_pass() -> None:
     """A standard tag changes nothing, but that text with it is never null."""
-    assert _data("a: !!str null\nb: !!int 5\nc: ! ~\nd: !!map {}\n") == {"a": "null", "b": "5", "c": "~", "d": {}}
+    assert _data("a: !!str null\nb: !!int 5\nc: ! ~\nd: !!map {}\n") == {
+        "a": "null",
+        "b": "5",
+        "c": "~",
+        "d": {},
+    }
 
 
 def test_aliases_repeat_their_anchor() -> None:
     """An alias stands for the scalar, list or mapping of its anchor."""
     text = "a: &s one\nb: *s\nc: &l [1, 2]\nd: *l\ne: &m {k: v}\nf: *m\ng: &s two\nh: *s\n"
     expected = {
-        "a": "one", "b": "one", "c": ["1", "2"], "d": ["1", "2"], "e": {"k": "v"}, "f": {"k": "v"}, "g": "two", "h": "two",
+        "a": "one",
+        "b": "one",
+        "c": ["1", "2"],
+        "d": ["1", "2"],
+        "e": {"k": "v"},
+        "f": {"k": "v"},
+        "g": "two",
+        "h": "two",
     }
     assert _data(text) == expected
 
@@ -113,7 +137,10 @@ def test_merge_bomb_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a: " + "[" * 60 + "]" * 60 + "\n", "".join(f"l{n}: &l{n} [{f'*l{n - 1}' if n else 1}]\n" for n in range(60))],
+    [
+        "a: " + "[" * 60 + "]" * 60 + "\n",
+        "".join(f"l{n}: &l{n} [{f'*l{n - 1}' if n else 1}]\n" for n in range(60)),
+    ],
     ids=["brackets", "aliases"],
 )
 def test_deep_nesting_is_refused(text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
-from typing import SupportsIndex
+from typing import SupportsIndex, cast
 
 from tests.fakes.messages import Source
 
@@ -77,9 +77,9 @@ class WireProtocol(asyncio.StreamReaderProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Give the wire its writer."""
         super().connection_made(transport)
-        assert isinstance(transport, asyncio.Transport)
+        writable = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
         loop = asyncio.get_running_loop()
-        self._wire.writer = asyncio.StreamWriter(transport, self, self._wire.reader, loop)
+        self._wire.writer = asyncio.StreamWriter(writable, self, self._wire.reader, loop)
         if self._on_made is not None:
             self._on_made(self._wire)
 

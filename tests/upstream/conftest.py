@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
 import uvloop
+
+from tests.upstream.fakes import Link, ManualServer
 
 
 def pytest_asyncio_loop_factories(
@@ -14,3 +16,21 @@ def pytest_asyncio_loop_factories(
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run every asynchronous test of this directory on both loops."""
     return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ManualServer]:
+    """A listening server that says nothing by itself; it reads little ahead."""
+    server = ManualServer(limit=64 * 1024)
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def link(server: ManualServer) -> AsyncIterator[Link]:
+    """An open connection to it."""
+    link = Link()
+    await link.open(server)
+    yield link
+    await link.aclose()

@@ -458,7 +458,7 @@ def test_head_below_the_limit_passes() -> None:
 KEEP_ALIVES = {
     "none": (b"", None),
     "timeout": (b"Keep-Alive: timeout=5\r\n", 5.0),
-    "with max": (b"keep-alive: max=100, Timeout = 7 \r\n", 7.0),
+    "with max": (b"keep-alive: max=100, Timeout=7 \r\n", 7.0),
     "zero": (b"Keep-Alive: timeout=0\r\n", 0.0),
     "max only": (b"Keep-Alive: max=100\r\n", None),
     "negative": (b"Keep-Alive: timeout=-1\r\n", None),

@@ -58,14 +58,17 @@ def _rewrite(draft: Draft, route: RouteDraft) -> Iterator[Finding]:
     rewrite, path = route.section.rewrite, (*route.path, "rewrite")
     if rewrite is None or not draft.is_clear(*path, "strip") or not draft.is_clear(*path, "replace"):
         return
-    if (rewrite.strip is None) == (rewrite.replace is None):
+    prefixes: list[tuple[str, YamlPath]] = []
+    if rewrite.strip is not None:
+        prefixes.append((rewrite.strip, (*path, "strip")))
+    if rewrite.replace is not None:
+        prefixes.append((rewrite.replace[0], (*path, "replace", 0)))
+    if len(prefixes) != 1:
         yield Finding(path, "must hold either strip or replace")
-    elif rewrite.strip is not None:
-        yield from _prefix(route, rewrite.strip, (*path, "strip"))
-        if rewrite.strip == _EVERYTHING:
-            yield Finding((*path, "strip"), "strips nothing")
-    elif rewrite.replace is not None:
-        yield from _prefix(route, rewrite.replace[0], (*path, "replace", 0))
+        return
+    yield from _prefix(route, *prefixes[0])
+    if rewrite.strip == _EVERYTHING:
+        yield Finding((*path, "strip"), "strips nothing")
 
 
 def _prefix(route: RouteDraft, prefix: str, path: YamlPath) -> Iterator[Finding]:

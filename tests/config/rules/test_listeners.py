@@ -42,9 +42,21 @@ def test_unclear_address_is_not_compared(top: str) -> None:
     [
         ("credential_headers: [X-A]\nidentity_header: x-a\n", "", [f"credential_headers[0]: {IDENTITY}"]),
         ("credential_headers: [X-A, X-Tentaculo-Principal]\n", "", [f"credential_headers[1]: {IDENTITY}"]),
-        ("identity_header: X-VX11-token\n", "", ["identity_header: must be another header than the credential header"]),
-        ("", ", credential_headers: [x-tentaculo-principal]", [f"routes[0].credential_headers[0]: {IDENTITY}"]),
-        ("", ", credential_headers: [X-A, x-A]", ["routes[0].credential_headers[1]: this header is in the list already"]),
+        (
+            "identity_header: X-VX11-token\n",
+            "",
+            ["identity_header: must be another header than the credential header"],
+        ),
+        (
+            "",
+            ", credential_headers: [x-tentaculo-principal]",
+            [f"routes[0].credential_headers[0]: {IDENTITY}"],
+        ),
+        (
+            "",
+            ", credential_headers: [X-A, x-A]",
+            ["routes[0].credential_headers[1]: this header is in the list already"],
+        ),
         ("identity_header: X-Who\n", ", credential_headers: [X-Tentaculo-Principal]", []),
     ],
     ids=["both", "default-identity", "default-credential", "route", "repeated", "other"],

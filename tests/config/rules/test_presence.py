@@ -45,7 +45,10 @@ def test_unclear_key_is_not_missing(route: str) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (config(ROUTE, "{name: api, path: /b, upstream: backend}"), 'routes[1].name: the name "api" is taken by routes[0]'),
+        (
+            config(ROUTE, "{name: api, path: /b, upstream: backend}"),
+            'routes[1].name: the name "api" is taken by routes[0]',
+        ),
         (
             config(principals=f"{PRINCIPAL}\n  - {{name: ui, token: another-token}}"),
             'principals[1].name: the name "ui" is taken by principals[0]',
@@ -64,7 +67,9 @@ def test_name_is_given_once(text: str, problem: str) -> None:
 
 def test_repeated_name_from_the_environment_is_not_shown() -> None:
     """A name that came from the environment may be a misplaced secret."""
-    text = config(ROUTE, "{name: '${N}', path: /b, upstream: backend}", "{name: '${N}', path: /c, upstream: backend}")
+    text = config(
+        ROUTE, "{name: '${N}', path: /b, upstream: backend}", "{name: '${N}', path: /c, upstream: backend}"
+    )
     problems = problems_of(text, {"N": "hunter2"})
     assert problems == ["routes[2].name: the name (a value from the environment) is taken by routes[1]"]
 

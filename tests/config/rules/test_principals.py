@@ -36,7 +36,7 @@ def test_globs_match_routes(routes: str, problems: list[str]) -> None:
 
 
 def test_header_token_route_needs_a_principal() -> None:
-    """Without principals nobody can call what demands a token; that is one problem, not one for each route."""
+    """Without principals nobody can call what demands a token: one problem, not one for each route."""
     other = "{name: other, path: /other, upstream: backend}"
     assert problems_of(config(ROUTE, other, principals="[]")) == [f"principals: {NOBODY}"]
     without = config(ROUTE).replace("principals:\n  - {name: ui, token: token-of-the-ui}\n", "")

@@ -44,14 +44,21 @@ def test_unclear_upstream_may_be_named(upstreams: str) -> None:
 
 @pytest.mark.parametrize(
     ("access", "spends"),
-    [("access: public", True), ("access: upstream, stream: {}", True), ("access: header-token", False), ("", False),
-     ("access: header-token, stream: {}", False)],
+    [
+        ("access: public", True),
+        ("access: upstream, stream: {}", True),
+        ("access: header-token", False),
+        ("", False),
+        ("access: header-token, stream: {}", False),
+    ],
     ids=["public", "upstream", "header-token", "omitted", "stream"],
 )
 def test_own_credential_is_spent_for_checked_callers_only(access: str, spends: bool) -> None:
     """The gateway's secret goes upstream only where it checked the caller itself."""
-    word = access.split(",")[0].removeprefix("access: ")
-    message = f"routes[1].upstream: has a credential of its own, which a route with access {word} must not spend"
+    word = access.split(",", maxsplit=1)[0].removeprefix("access: ")
+    message = (
+        f"routes[1].upstream: has a credential of its own, which a route with access {word} must not spend"
+    )
     assert _problems(access, upstream="own") == ([message] if spends else [])
 
 
@@ -60,16 +67,39 @@ def test_own_credential_is_spent_for_checked_callers_only(access: str, spends: b
     [
         ("access: upstream, stream: {}", []),
         ("access: upstream, stream: {}, methods: [GET, HEAD, OPTIONS]", []),
-        ("access: upstream", ['access: access upstream is for event streams only, so the route must hold "stream: {}"']),
-        ("access: upstream, stream: ", ['access: access upstream is for event streams only, so the route must hold "stream: {}"']),
-        ("access: upstream, stream: {}, methods: [GET, POST]", ["methods: with access upstream only GET, HEAD and OPTIONS can be taken"]),
-        ("access: upstream, stream: {}, allow_in_path: [';']", ["allow_in_path: must be empty with access upstream"]),
+        (
+            "access: upstream",
+            ['access: access upstream is for event streams only, so the route must hold "stream: {}"'],
+        ),
+        (
+            "access: upstream, stream: ",
+            ['access: access upstream is for event streams only, so the route must hold "stream: {}"'],
+        ),
+        (
+            "access: upstream, stream: {}, methods: [GET, POST]",
+            ["methods: with access upstream only GET, HEAD and OPTIONS can be taken"],
+        ),
+        (
+            "access: upstream, stream: {}, allow_in_path: [';']",
+            ["allow_in_path: must be empty with access upstream"],
+        ),
         ("stream: {}, methods: [POST], allow_in_path: [';']", []),
         ("access: public, stream: {}, methods: [POST]", []),
         ("access: upstream, stream: x", ["stream: must be a mapping of keys to values"]),
         ("access: upstream, streem: {}", ['streem: unknown key; did you mean "stream"?']),
     ],
-    ids=["good", "methods", "undeclared", "empty", "post", "in-path", "checked", "public", "unclear", "misspelt"],
+    ids=[
+        "good",
+        "methods",
+        "undeclared",
+        "empty",
+        "post",
+        "in-path",
+        "checked",
+        "public",
+        "unclear",
+        "misspelt",
+    ],
 )
 def test_upstream_access_is_for_streams(options: str, problems: list[str]) -> None:
     """What passes without the gateway's check is a declared stream that takes GET only."""
@@ -88,10 +118,18 @@ def test_upstream_access_is_for_streams(options: str, problems: list[str]) -> No
         ("/a/b/*", "{replace: [/, /v2]}", []),
         ("/*", "{replace: [/, /v2]}", []),
         ("/a/b/*", "{strip: /b}", [".strip: must be the beginning of the route's path, in whole segments"]),
-        ("/a/b/*", "{strip: /a/b/c}", [".strip: must be the beginning of the route's path, in whole segments"]),
+        (
+            "/a/b/*",
+            "{strip: /a/b/c}",
+            [".strip: must be the beginning of the route's path, in whole segments"],
+        ),
         ("/ab/*", "{strip: /a}", [".strip: must be the beginning of the route's path, in whole segments"]),
         ("/*", "{strip: /a}", [".strip: must be the beginning of the route's path, in whole segments"]),
-        ("/a/{x}/*", "{replace: [/a/b, /]}", [".replace[0]: must be the beginning of the route's path, in whole segments"]),
+        (
+            "/a/{x}/*",
+            "{replace: [/a/b, /]}",
+            [".replace[0]: must be the beginning of the route's path, in whole segments"],
+        ),
         ("/a/b/*", "{strip: /}", [".strip: strips nothing"]),
         ("/a/b/*", "{}", [": must hold either strip or replace"]),
         ("/a/b/*", "{strip: /a, replace: [/a, /]}", [": must hold either strip or replace"]),
@@ -102,7 +140,10 @@ def test_upstream_access_is_for_streams(options: str, problems: list[str]) -> No
 )
 def test_rewrite_changes_the_beginning_of_the_path(path: str, rewrite: str, problems: list[str]) -> None:
     """A prefix that the route's path does not have would never be rewritten."""
-    found = [problem.replace("rewrite:", ":").replace("rewrite", "") for problem in _problems(f"rewrite: {rewrite}", path)]
+    found = [
+        problem.replace("rewrite:", ":").replace("rewrite", "")
+        for problem in _problems(f"rewrite: {rewrite}", path)
+    ]
     assert found == [f"routes[1].{problem}" for problem in problems]
 
 
@@ -116,9 +157,18 @@ def test_rewrite_of_an_unclear_path_is_left_alone() -> None:
     [
         ("request_headers: {set: {A: x}, remove: [B]}", []),
         ("response_headers: ", []),
-        ("request_headers: {set: {A: x, a: y}}", ["request_headers.set.a: this header is set or removed already"]),
-        ("response_headers: {set: {A: x}, remove: [a]}", ["response_headers.set.A: this header is set or removed already"]),
-        ("response_headers: {remove: [A, a]}", ["response_headers.remove[1]: this header is in the list already"]),
+        (
+            "request_headers: {set: {A: x, a: y}}",
+            ["request_headers.set.a: this header is set or removed already"],
+        ),
+        (
+            "response_headers: {set: {A: x}, remove: [a]}",
+            ["response_headers.set.A: this header is set or removed already"],
+        ),
+        (
+            "response_headers: {remove: [A, a]}",
+            ["response_headers.remove[1]: this header is in the list already"],
+        ),
     ],
     ids=["good", "empty", "twice", "set-and-removed", "removed-twice"],
 )

@@ -1,0 +1,48 @@
+"""A request as aiohttp's parser made it, without the objects that a framework would build on it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import RequestHandler
+
+if TYPE_CHECKING:
+    from tentaculo.relay.downstream import DownstreamConnection
+
+
+class Request:
+    """One parsed request head, its body to come, and the connection it came on.
+
+    aiohttp's protocol takes it for a `web.BaseRequest`: of that it uses what is here.
+    """
+
+    __slots__ = ("_task", "body", "connection", "message")
+
+    def __init__(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: RequestHandler,
+        writer: AbstractStreamWriter | None = None,
+        task: asyncio.Task[None] | None = None,
+    ) -> None:
+        self.message = message
+        self.body = payload
+        self.connection = cast("DownstreamConnection", protocol)
+        self._task = task
+
+    @property
+    def has_body(self) -> bool:
+        """Whether the head announces a body that is not empty."""
+        return self.body is not EMPTY_PAYLOAD
+
+    def _finish(self) -> None:
+        """aiohttp calls it at the end; there is nothing to clean up."""
+
+    def _cancel(self, exc: BaseException) -> None:
+        """aiohttp calls it when the connection is lost; whoever reads the body learns of it."""
+        self.body.set_exception(exc)
