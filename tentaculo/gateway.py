@@ -7,8 +7,8 @@ import gc
 import os
 import resource
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import uvloop
 from aiohttp import web
@@ -18,7 +18,7 @@ from tentaculo.admin.app import build_app
 from tentaculo.config.settings import Address, Settings
 from tentaculo.relay.listener import Listener
 from tentaculo.relay.relay import Relay
-from tentaculo.relay.snapshot import build_snapshot
+from tentaculo.relay.snapshot import build_snapshot, credential_names
 from tentaculo.relay.streams import Streams
 from tentaculo.telemetry.log_writer import LogWriter
 from tentaculo.telemetry.logs import Logs
@@ -26,7 +26,7 @@ from tentaculo.telemetry.metrics import Metrics
 from tentaculo.upstream.deadlines import Deadlines
 
 BACKLOG = 4096
-STOP_SECONDS = 5.0
+FINISH_SECONDS = 5.0
 CUT_SECONDS = 1.0
 RESERVED_DESCRIPTORS = 64
 STDOUT = 1
@@ -42,33 +42,33 @@ class Gateway:
     def __init__(self, settings: Settings, *, log_sink: Callable[[bytes], None] | None = None) -> None:
         self._settings = settings
         self._metrics = Metrics(version=__version__)
-        self._writer = None if log_sink is not None else LogWriter(STDOUT)
+        self._writer: LogWriter | None = None
+        terminal = False
+        if log_sink is None:
+            self._writer = LogWriter(STDOUT, notice=self._dropped_line, on_dropped=self._metrics.log_dropped)
+            log_sink, terminal = self._writer.write, os.isatty(STDOUT)
         self._logs = Logs(
             settings.log,
-            log_sink or self._writer.write,
-            terminal=log_sink is None and os.isatty(STDOUT),
+            log_sink,
+            terminal=terminal,
+            colors=terminal,
+            secret_names=credential_names(settings),
         )
         self._deadlines = Deadlines()
-        self._servers: list[asyncio.Server] = []
+        self._snapshot = build_snapshot(settings, metrics=self._metrics, deadlines=self._deadlines)
+        self._relay: Relay | None = None
+        self._listener: Listener | None = None
+        self._server: asyncio.Server | None = None
         self._admin: web.AppRunner | None = None
 
     async def start(self) -> None:
-        """Open the listeners.  Raises StartError."""
-        settings = self._settings
+        """Open the listeners.  Raises StartError, with everything closed again."""
         self._logs.attach_standard_library()
-        self._snapshot = build_snapshot(settings, metrics=self._metrics, deadlines=self._deadlines)
-        streams = Streams(settings.limits.streams)
-        self._relay = Relay(
-            self._snapshot, self._logs.logger, self._metrics, streams, asyncio.get_running_loop()
-        )
-        self._listener = Listener(
-            self._relay,
-            limits=settings.limits,
-            trusted_peers=settings.trusted_peers,
-            deadlines=self._deadlines,
-        )
-        self._server = await _listen(self._listener, settings.listen)
-        await self._start_admin(settings.admin)
+        try:
+            await self._listen()
+        except StartError:
+            await self._close()
+            raise
         self._logs.logger.info(
             "gateway.started",
             address=_shown(self.address),
@@ -76,49 +76,67 @@ class Gateway:
             version=__version__,
         )
 
-    async def _start_admin(self, address: Address) -> None:
-        app = build_app(is_ready=lambda: not self._relay.draining, exposition=self._metrics.exposition)
+    async def _listen(self) -> None:
+        settings, loop = self._settings, asyncio.get_running_loop()
+        relay = self._relay = Relay(
+            self._snapshot, self._logs.logger, self._metrics, Streams(settings.limits.streams), loop
+        )
+        listener = self._listener = Listener(
+            relay, limits=settings.limits, trusted_peers=settings.trusted_peers, deadlines=self._deadlines
+        )
+        with _naming(settings.listen):
+            host, port = settings.listen.host, settings.listen.port
+            self._server = await loop.create_server(listener, host, port, backlog=BACKLOG)
+        app = build_app(is_ready=lambda: not relay.draining, exposition=self._metrics.exposition)
         self._admin = web.AppRunner(app, access_log=None)
         await self._admin.setup()
-        try:
-            await web.TCPSite(self._admin, address.host, address.port).start()
-        except OSError as fault:
-            await self.stop()
-            raise StartError(_sentence(address, fault)) from None
+        with _naming(settings.admin):
+            await web.TCPSite(self._admin, settings.admin.host, settings.admin.port).start()
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port of the main listener."""
+        """Host and port of the main listener, once started."""
+        assert self._server is not None
         host, port, *_ = self._server.sockets[0].getsockname()
         return host, port
 
     @property
     def admin_address(self) -> tuple[str, int]:
-        """Host and port of the admin listener."""
+        """Host and port of the admin listener, once started."""
         assert self._admin is not None
         host, port, *_ = self._admin.addresses[0]
         return host, port
 
     async def stop(self) -> None:
         """Stop in order: not ready, no new connections, streams end, exchanges finish, all closes."""
-        self._relay.draining = True
-        self._server.close()
-        self._relay.streams.end_all("draining")
-        await self._relay.finished(STOP_SECONDS)
-        await self._listener.shutdown(CUT_SECONDS)
-        self._snapshot.close()
-        self._deadlines.close()
+        if self._relay is not None and self._server is not None:
+            self._relay.draining = True
+            self._server.close()
+            self._relay.streams.end_all("draining")
+            await self._relay.finished(FINISH_SECONDS)
+        self._logs.logger.info("gateway.stopped")
+        await self._close()
+
+    async def _close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        if self._listener is not None:
+            await self._listener.shutdown(CUT_SECONDS)
         if self._admin is not None:
             await self._admin.cleanup()
-        self._logs.logger.info("gateway.stopped")
+        self._snapshot.close()
+        self._deadlines.close()
         self._logs.detach()
         if self._writer is not None:
-            self._writer.close(1.0)
+            self._writer.close(CUT_SECONDS)
+
+    def _dropped_line(self, count: int) -> bytes:
+        return self._logs.render("warning", "log.dropped", dropped=count)
 
 
 def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code.  Raises StartError."""
-    _prepare_process(settings)
+    prepare_process(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(settings))
 
@@ -136,30 +154,31 @@ async def _serve(settings: Settings) -> int:
     return 0
 
 
-def _prepare_process(settings: Settings) -> None:
+def prepare_process(settings: Settings) -> None:
     """No core dumps, which would hold secrets; as many descriptors as the limits may need."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * settings.limits.connections + RESERVED_DESCRIPTORS
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
     if soft < wanted:
         with suppress(ValueError, OSError):
-            resource.setrlimit(
-                resource.RLIMIT_NOFILE,
-                (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard),
-            )
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-async def _listen(listener: Listener, address: Address) -> asyncio.Server:
+@contextmanager
+def _naming(address: Address) -> Iterator[None]:
+    """Turn a failure to listen into one sentence that names the address."""
     try:
-        return await asyncio.get_running_loop().create_server(
-            listener, address.host, address.port, backlog=BACKLOG
-        )
+        yield
     except OSError as fault:
-        raise StartError(_sentence(address, fault)) from None
+        shown = _shown((address.host, address.port))
+        raise StartError(f"cannot listen on {shown}: {_reason(fault)}") from None
 
 
-def _sentence(address: Address, fault: OSError) -> str:
-    return f"cannot listen on {_shown((address.host, address.port))}: {os.strerror(fault.errno or 0)}"
+def _reason(fault: OSError) -> str:
+    known = fault.errno is not None and fault.errno > 0
+    return os.strerror(fault.errno or 0) if known else str(fault.strerror or "the name does not resolve")
 
 
 def _shown(address: tuple[str, int]) -> str:

@@ -210,16 +210,15 @@ class Answer:
         added = plan.response_lines
         if Meaning.REQUEST_ID not in seen:
             added += b"X-Request-Id: %b\r\n" % self._request_id.encode()
+        if not (streaming or seen or plan.settings.stream is not None):
+            return added + plan.silent_lines
         if streaming and Meaning.ACCEL_BUFFERING not in seen:
             added += b"X-Accel-Buffering: no\r\n"
         if plan.settings.stream is not None and Meaning.REFERRER_POLICY not in seen:
             added += b"Referrer-Policy: no-referrer\r\n"
         if Meaning.CACHE_CONTROL not in seen:
-            if streaming:
-                added += b"Cache-Control: no-store\r\n"
-            elif plan.vary:
-                added += b"Cache-Control: private\r\n"
-        return added if Meaning.VARY in seen else added + plan.vary
+            added += b"Cache-Control: no-store\r\n" if streaming else plan.private_line
+        return added if Meaning.VARY in seen else added + plan.vary_line
 
     # From the client's connection.
 

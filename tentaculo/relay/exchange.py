@@ -112,7 +112,8 @@ class Exchange:
             if decided is not None:
                 self._connection.hand_over(self, self._request)
                 return
-        self._direct_over()
+        self._finish()
+        self._connection.exchange_over(keep_alive=self._keep_alive)
 
     def _direct_done(self, error: GatewayError | None) -> None:
         if error is not None:
@@ -120,9 +121,6 @@ class Exchange:
                 self._connection.hand_over(self, self._request)
                 return
             self._answer_error(error)
-        self._direct_over()
-
-    def _direct_over(self) -> None:
         self._finish()
         self._connection.exchange_over(keep_alive=self._keep_alive)
 
@@ -381,28 +379,23 @@ class Exchange:
 
     def _finish(self) -> None:
         connection, answer, record = self._connection, self._answer, self.record
-        connection.flow = connection.body = None
+        connection.flow = None
         if self._upload is not None:
+            connection.body = None
             record.bytes_in = self._upload.bytes_in
-        if answer is None:
-            record.request_finished(self._secrets())
+        if answer is not None:
+            answer.release()
+            if answer.started:
+                self._keep_alive &= answer.keep_alive
+        if answer is not None and answer.is_stream:
+            self._relay.streams.ended(self)
+            record.stream_ended(answer, self._secrets(), self._end_reason)
         else:
-            self._finish_answer(answer, record)
+            record.request_finished(answer, self._secrets())
         if not self._keep_alive:
             connection.watch_close()
         self._upstream = self._answer = None
         self._relay.exchange_over()
-
-    def _finish_answer(self, answer: Answer, record: Record) -> None:
-        answer.release()
-        record.take(answer)
-        if answer.started:
-            self._keep_alive &= answer.keep_alive
-        if answer.is_stream:
-            self._relay.streams.ended(self)
-            record.stream_ended(self._secrets(), self._end_reason)
-        else:
-            record.request_finished(self._secrets())
 
     def _secrets(self) -> tuple[str, ...]:
         """The request's secrets, to be kept out of the log wherever else they stand."""

@@ -36,7 +36,9 @@ class RoutePlan:
     identity_prefix: bytes | None
     own_host: bytes | None
     authority: bytes
-    vary: bytes
+    private_line: bytes
+    vary_line: bytes
+    silent_lines: bytes
     keep_credentials: bool
     rewrite_from: str | None
     rewrite_to: str
@@ -64,6 +66,8 @@ def compile_route(
     if credential is not None:
         own.append((credential.header, credential.value.reveal()))
     checked = route.access is Access.HEADER_TOKEN
+    private = b"Cache-Control: private\r\n" if checked else b""
+    vary = field_lines((("Vary", ", ".join(route.credential_headers)),)) if checked else b""
     return RoutePlan(
         name=route.name,
         settings=route,
@@ -87,7 +91,9 @@ def compile_route(
         identity_prefix=settings.identity_header.encode() + b": " if checked else None,
         own_host=_own_host(edits),
         authority=authority_of(upstream),
-        vary=field_lines((("Vary", ", ".join(route.credential_headers)),)) if checked else b"",
+        private_line=private,
+        vary_line=vary,
+        silent_lines=private + vary,
         keep_credentials=route.forward_credential or route.access is Access.UPSTREAM,
         rewrite_from=route.rewrite.prefix.rstrip("/") if route.rewrite else None,
         rewrite_to=route.rewrite.replacement.rstrip("/") if route.rewrite else "",

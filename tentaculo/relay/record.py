@@ -49,16 +49,17 @@ class Record:
         self.bytes_in = 0
         self.bytes_out = 0
 
-    def take(self, answer: Answer) -> None:
-        """Take over what a begun answer counted."""
+    def _take(self, answer: Answer) -> None:
         if answer.started:
             self.status = answer.status
             self.bytes_out = answer.bytes_out
         self.stalled = answer.stalled
 
-    def request_finished(self, secrets: tuple[str, ...]) -> None:
-        """Log and count an exchange that is over."""
+    def request_finished(self, answer: Answer | None, secrets: tuple[str, ...]) -> None:
+        """Log and count an exchange that is over; `answer` is its reply, where there was one."""
         relay, plan = self._relay, self.plan
+        if answer is not None:
+            self._take(answer)
         seconds = relay.clock() - self._started_at
         status = self.status or CLIENT_CLOSED
         metrics = relay.snapshot.unrouted if plan is None else plan.metrics
@@ -78,9 +79,10 @@ class Record:
         seconds = self._relay.clock() - self._started_at
         self._relay.log.info("stream.opened", **self._event(secrets, 200, seconds))
 
-    def stream_ended(self, secrets: tuple[str, ...], end_reason: str | None) -> None:
+    def stream_ended(self, answer: Answer, secrets: tuple[str, ...], end_reason: str | None) -> None:
         """Log and count a stream that is over; `end_reason` where the gateway ended it."""
         assert self.plan is not None
+        self._take(answer)
         seconds = self._relay.clock() - self._started_at
         reason = end_reason or self._end_reason()
         self.plan.metrics.stream_ended(reason, seconds)

@@ -12,7 +12,7 @@ from tentaculo.telemetry.metrics import Metrics, RouteMetrics
 from tentaculo.upstream.deadlines import Deadlines
 from tentaculo.upstream.pool import Pool
 
-NO_ROUTE = "none"
+NO_ROUTE = "-"  # no route can have this name
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,12 @@ def build_snapshot(settings: Settings, *, metrics: Metrics, deadlines: Deadlines
     return Snapshot(settings, table, pools, metrics.route(NO_ROUTE), _secret_names(settings))
 
 
+def credential_names(settings: Settings) -> frozenset[str]:
+    """Return the names of all credential headers."""
+    return frozenset(settings.credential_headers).union(*(r.credential_headers for r in settings.routes))
+
+
 def _secret_names(settings: Settings) -> frozenset[bytes]:
     """Names of request fields whose values must not show up in the log, wherever else they stand."""
-    names = {"authorization", "proxy-authorization", *settings.credential_headers}
-    names |= {name for route in settings.routes for name in route.credential_headers}
+    names = {"authorization", "proxy-authorization"} | credential_names(settings)
     return frozenset(name.lower().encode() for name in names)

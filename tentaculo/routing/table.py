@@ -121,10 +121,25 @@ class _PathTable(Generic[T]):
         node.choice = choice
 
     def find(self, path: str) -> _Choice[T] | None:
+        """Return the routes of the most specific path that matches."""
         # An exact path is literal throughout, so nothing in the trie is more specific.
         return self._exact.get(path) or self._walk(path.split("/"))
 
     def _walk(self, segments: list[str]) -> _Choice[T] | None:
+        # While no `{name}` stands on the way there is but one way, and the last `/*` passed to fall back on.
+        node, rest = self._root, None
+        for segment in segments[1:]:
+            children = node.children
+            if ONE in children:
+                return self._walk_all(segments)
+            if (beneath := children.get(REST)) is not None:
+                rest = beneath.choice
+            if (literal := children.get(segment)) is None:
+                return rest
+            node = literal
+        return node.choice or rest
+
+    def _walk_all(self, segments: list[str]) -> _Choice[T] | None:
         # Depth first; the way pushed last is the most specific and is gone first.
         end = len(segments)
         ways = [(self._root, 1)]

@@ -1,32 +1,165 @@
-"""Interim: writes log lines from a thread."""
+"""Writes log lines to a file descriptor from a thread of its own: the event loop never waits for it.
+
+What does not fit the bounded queue, or can't be written, is dropped and counted, and the log says so
+as soon as it can.  Knows lines as bytes, nothing of events.
+"""
 
 from __future__ import annotations
 
 import os
+import select
 import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+MIB = 1024 * 1024
+_POLL_MILLISECONDS = 50
+
+
+def dropped_line(count: int) -> bytes:
+    """Say that lines were dropped, where no other way to say it is given."""
+    return b'{"event":"log.dropped","level":"warning","dropped":%d}\n' % count
 
 
 class LogWriter:
-    def __init__(self, fd: int) -> None:
+    """A queue of lines and the thread that empties it, at most every `flush_interval` seconds.
+
+    `notice` makes the line that tells how many were dropped; `on_dropped` is told of each drop.
+    Both may be called from the writer's thread.
+    """
+
+    def __init__(
+        self,
+        fd: int,
+        *,
+        max_bytes: int = 8 * MIB,
+        flush_interval: float = 0.02,
+        notice: Callable[[int], bytes] = dropped_line,
+        on_dropped: Callable[[int], None] | None = None,
+    ) -> None:
         self._fd = fd
-        self._lines: list[bytes] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._max_bytes = max_bytes
+        self._flush_interval = flush_interval
+        self._notice = notice
+        self._on_dropped = on_dropped
+        self._lines: deque[bytes] = deque()
+        # Each of the two has one writer, the event loop and the thread, so neither needs a lock.
+        self._taken_in = 0
+        self._done_with = 0
+        self._refused = 0
+        self._lost = 0
+        self._reported = 0
+        self._in_hand = 0
+        self._torn = False
+        self._idle = True
+        self._closing = threading.Event()
+        self._deadline = float("inf")
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
 
+    @property
+    def dropped(self) -> int:
+        """Return how many lines were dropped so far."""
+        return self._refused + self._lost
+
     def write(self, line: bytes) -> None:
-        self._lines.append(line)
-
-    def _flush(self) -> None:
-        lines, self._lines = self._lines, []
-        if lines:
-            os.write(self._fd, b"".join(lines))
-
-    def _run(self) -> None:
-        while not self._stop.wait(0.02):
-            self._flush()
-        self._flush()
+        """Queue a whole line, or drop it when the queue is full; never blocks, never raises."""
+        size = len(line)
+        if self._taken_in - self._done_with + size > self._max_bytes or self._closing.is_set():
+            self._refused += 1
+            self._tell(1)
+        else:
+            self._taken_in += size
+            self._lines.append(line)
+        if self._idle:
+            self._idle = False
+            self._wake.set()
 
     def close(self, timeout: float) -> None:
-        self._stop.set()
+        """Write what is queued, for at most `timeout` seconds; what is left counts as dropped."""
+        self._deadline = time.monotonic() + timeout
+        self._closing.set()
+        self._wake.set()
         self._thread.join(timeout)
+        # A thread stuck in a blocking write is left behind: it is a daemon, and the process ends.
+        left = self._in_hand if self._thread.is_alive() else 0
+        self._lose(left + len(self._take()))
+
+    def _tell(self, count: int) -> None:
+        if self._on_dropped is not None:
+            self._on_dropped(count)
+
+    def _lose(self, count: int) -> None:
+        if count:
+            self._lost += count
+            self._tell(count)
+
+    # -- the thread ------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._wake.wait()
+            self._wake.clear()
+            while not self._idle:
+                self._closing.wait(self._flush_interval)  # lines gather
+                self._flush()
+                self._rest()
+        self._flush()
+
+    def _rest(self) -> None:
+        """Be idle if nothing is queued: in this order, so that no line is queued unseen."""
+        self._idle = True
+        if self._lines:
+            self._idle = False
+
+    def _take(self) -> list[bytes]:
+        return [self._lines.popleft() for _ in range(len(self._lines))]
+
+    def _flush(self) -> None:
+        lines = self._take()
+        self._in_hand = len(lines)
+        if lines:
+            self._lose(len(lines) - self._write(lines))
+        self._in_hand = 0
+        self._done_with += sum(map(len, lines))
+        count = self.dropped - self._reported
+        if count and self._write([self._notice(count)]):
+            self._reported += count
+
+    def _write(self, lines: list[bytes]) -> int:
+        """Write lines and return how many went out whole."""
+        start = b"\n" if self._torn else b""
+        data = memoryview(start + b"".join(lines))
+        sent = self._send(data)
+        if sent == len(data):
+            self._torn = False
+            return len(lines)
+        whole, end = 0, len(start)
+        while end + len(lines[whole]) <= sent:
+            end += len(lines[whole])
+            whole += 1
+        self._torn = sent > end or (self._torn and sent == 0)
+        return whole
+
+    def _send(self, data: memoryview) -> int:
+        sent = 0
+        while sent < len(data):
+            try:
+                sent += os.write(self._fd, data[sent:])
+            except BlockingIOError:
+                if not self._waits_for_room():
+                    break
+            except OSError:
+                break
+        return sent
+
+    def _waits_for_room(self) -> bool:
+        """Wait, where someone made the descriptor non-blocking; when closing, not past the deadline."""
+        poll = select.poll()
+        poll.register(self._fd, select.POLLOUT)
+        while time.monotonic() < self._deadline:
+            if poll.poll(_POLL_MILLISECONDS):
+                return True
+        return False

@@ -1,59 +1,235 @@
-"""Interim: the structlog chain."""
+"""The log: structlog events and the standard library's records, through one chain, to one sink.
+
+Each event is sanitized after everything else was done to it but writing it.  Nothing is configured
+globally until `attach_standard_library`, and `detach` takes that back.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
-import re
-from collections.abc import Callable
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, MutableMapping
+from types import TracebackType
 from typing import Any
 
 import orjson
 import structlog
+from structlog.contextvars import merge_contextvars
+from structlog.typing import FilteringBoundLogger
 
 from tentaculo.config.settings import LogSettings
+from tentaculo.telemetry.sanitizing import EventSanitizer
 
-_TOKEN = re.compile(r"((?:token|key|secret)=)[^&\s]*", re.I)
+Event = MutableMapping[str, Any]
+Processor = Callable[[Any, str, Event], Event]
+Renderer = Callable[[Any, str, Event], bytes]
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
-
-def _sanitize(logger: Any, name: str, event: Any) -> Any:
-    secrets = event.pop("secrets", ())
-    for key, value in event.items():
-        if isinstance(value, str) and key not in ("event", "level", "route", "upstream"):
-            value = _TOKEN.sub(r"\1***", value)
-            for secret in secrets:
-                if len(secret) >= 8:
-                    value = value.replace(secret, "***")
-            event[key] = value
-    return event
-
-
-class _Sink:
-    def __init__(self, sink: Callable[[bytes], None]) -> None:
-        self._sink = sink
-
-    def msg(self, line: bytes) -> None:
-        self._sink(line)
-
-    debug = info = warning = error = critical = msg
+_LEVELS = {"warn": "warning", "exception": "error", "fatal": "critical", "msg": "info"}
+_SILENCED = "aiohttp.access"  # it prints the query string, and the gateway has its own event
 
 
 class Logs:
-    def __init__(self, settings: LogSettings, sink: Callable[[bytes], None], *, terminal: bool = False) -> None:
-        self.logger: Any = structlog.wrap_logger(
-            _Sink(sink),
-            processors=[
-                structlog.processors.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso"),
-                structlog.processors.format_exc_info,
-                _sanitize,
-                lambda _l, _n, event: orjson.dumps(event, default=str) + b"\n",
-            ],
-            wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.level.upper())),
-            cache_logger_on_first_use=True,
+    """One logger and where its lines go; `terminal` says whether the sink is one.
+
+    `settings.format` auto is readable on a terminal and JSON elsewhere.  `secret_names` are added to
+    the names whose values are masked.  `sink` is called with one whole line, from any thread.
+    """
+
+    def __init__(
+        self,
+        settings: LogSettings,
+        sink: Callable[[bytes], None],
+        *,
+        terminal: bool = False,
+        colors: bool = False,
+        secret_names: Iterable[str] = (),
+    ) -> None:
+        readable = settings.format == "console" or (settings.format == "auto" and terminal)
+        self._sink = sink
+        self._level = logging.getLevelNamesMapping()[settings.level.upper()]
+        self._processors: tuple[Processor, ...] = (
+            merge_contextvars,
+            Stamp(),
+            format_exception,
+            EventSanitizer((*settings.sanitize, *secret_names)),
+        )
+        self._renderer: Renderer = ConsoleLine(colors=colors) if readable else json_line
+        self._attached: _Attached | None = None
+        self.logger: FilteringBoundLogger = structlog.wrap_logger(
+            _SinkLogger(sink),
+            processors=[*self._processors, self._renderer],
+            wrapper_class=structlog.make_filtering_bound_logger(self._level),
         ).bind()
 
+    def render(self, level: str, event: str, **fields: Any) -> bytes:
+        """Return the line of an event without writing it."""
+        line: Event = {**fields, "event": event}
+        for process in self._processors:
+            line = process(None, level, line)
+        return self._renderer(None, level, line)
+
     def attach_standard_library(self) -> None:
-        pass
+        """Take over the standard library's records and warnings, whoever makes them."""
+        if self._attached is None:
+            self._attached = _Attached(_RecordHandler(self.render, self._sink), self._level)
 
     def detach(self) -> None:
-        pass
+        """Give the standard library's logging back as it was."""
+        if self._attached is not None:
+            self._attached.restore()
+            self._attached = None
+
+
+class _SinkLogger:
+    """What structlog wraps: every level goes to the sink."""
+
+    def __init__(self, sink: Callable[[bytes], None]) -> None:
+        self.debug = self.info = self.warning = self.error = self.critical = sink
+
+
+# -- processors ----------------------------------------------------------------
+
+
+class Stamp:
+    """Put event, level and UTC time first; the text of a second is made once."""
+
+    __slots__ = ("_clock", "_second")
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._second = (0, "")
+
+    def __call__(self, logger: Any, method_name: str, event: Event) -> Event:
+        """Return the event with its stamp."""
+        now = self._clock()
+        second, text = self._second
+        if int(now) != second:
+            second = int(now)
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._second = (second, text)
+        return {
+            "event": event.pop("event", ""),
+            "level": _LEVELS.get(method_name, method_name),
+            "timestamp": f"{text}.{int((now - second) * 1_000_000):06d}Z",
+            **event,
+        }
+
+
+def format_exception(logger: Any, method_name: str, event: Event) -> Event:
+    """Write `exc_info` out as text, without local variables, so that it can be sanitized."""
+    if "exc_info" in event:
+        found = _exc_info(event.pop("exc_info"))
+        if found is not None:
+            event["exception"] = _traceback(found)
+    return event
+
+
+def _exc_info(value: Any) -> ExcInfo | None:
+    if isinstance(value, BaseException):
+        return type(value), value, value.__traceback__
+    if isinstance(value, tuple):
+        return value if len(value) == 3 and value[1] is not None else None
+    kind, fault, trace = sys.exc_info()
+    return None if not value or kind is None or fault is None else (kind, fault, trace)
+
+
+def _traceback(found: ExcInfo) -> str:
+    try:
+        return "".join(traceback.format_exception(*found)).rstrip("\n")
+    except Exception:  # an exception of someone else's may break its own printing
+        return f"{found[0].__name__} (no traceback can be shown)"
+
+
+def json_line(logger: Any, method_name: str, event: Event) -> bytes:
+    """Write an event as one line of JSON; what UTF-8 can't hold becomes a question mark."""
+    try:
+        return orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:
+        text = json.dumps(event, ensure_ascii=False, default=lambda value: f"<{type(value).__name__}>")
+        return text.encode("utf-8", "replace") + b"\n"
+
+
+class ConsoleLine:
+    """Write an event for a reader; control characters are shown, never sent to the terminal."""
+
+    _MANY_LINES = frozenset({"exception", "stack"})
+
+    def __init__(self, *, colors: bool) -> None:
+        self._render = structlog.dev.ConsoleRenderer(
+            colors=colors, exception_formatter=structlog.dev.plain_traceback, sort_keys=False
+        )
+
+    def __call__(self, logger: Any, method_name: str, event: Event) -> bytes:
+        """Return the line, or lines where there is a traceback."""
+        for key, value in event.items():
+            if isinstance(value, str) and not value.isprintable():
+                event[key] = _printable(value, "\n" if key in self._MANY_LINES else "")
+        return self._render(logger, method_name, event).encode("utf-8", "replace") + b"\n"
+
+
+def _printable(text: str, kept: str) -> str:
+    return "".join(
+        char if char.isprintable() or char in kept else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
+# -- the standard library ------------------------------------------------------
+
+
+class _RecordHandler(logging.Handler):
+    """Makes an event of a record."""
+
+    def __init__(self, render: Callable[..., bytes], sink: Callable[[bytes], None]) -> None:
+        super().__init__()
+        self._render = render
+        self._sink = sink
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record; it is never printed by another way, which would show what it holds."""
+        fields: dict[str, Any] = {"logger": record.name}
+        if record.exc_info:
+            fields["exc_info"] = record.exc_info
+        if record.stack_info:
+            fields["stack"] = record.stack_info
+        self._sink(self._render(_level_name(record.levelno), _message(record), **fields))
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # arguments that do not fit the message
+        return f"{record.msg} (arguments do not fit)"
+
+
+def _level_name(level: int) -> str:
+    for name in ("critical", "error", "warning", "info"):
+        if level >= logging.getLevelNamesMapping()[name.upper()]:
+            return name
+    return "debug"
+
+
+class _Attached:
+    """The root logger with one handler, and what it had before."""
+
+    def __init__(self, handler: logging.Handler, level: int) -> None:
+        self._root = logging.getLogger()
+        self._access = logging.getLogger(_SILENCED)
+        self._before = (self._root.handlers, self._root.level, self._access.disabled)
+        shows_warnings = warnings.showwarning
+        logging.captureWarnings(True)
+        self._captures = warnings.showwarning is not shows_warnings
+        self._root.handlers = [handler]
+        self._root.setLevel(level)
+        self._access.disabled = True
+
+    def restore(self) -> None:
+        self._root.handlers, level, self._access.disabled = self._before
+        self._root.setLevel(level)
+        if self._captures:
+            logging.captureWarnings(False)

@@ -1,64 +1,177 @@
-"""What is counted, as domain verbs over prometheus-client."""
+"""What is counted, as domain verbs: callers never see a label.
+
+The only home of prometheus-client.  Every label value comes from a closed set or from the
+configuration; nothing of a request's own text becomes one.
+"""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, Metric, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+STATUS_CLASSES = {number: f"{number}xx" for number in range(1, 6)}
+END_REASONS = frozenset(
+    {
+        "upstream_closed",
+        "upstream_error",
+        "client_gone",
+        "slow_client",
+        "superseded",
+        "deadline",
+        "draining",
+        "revoked",
+        "route_removed",
+    }
+)
+FAULT_KINDS = frozenset(
+    {
+        "upstream_unreachable",
+        "upstream_timeout",
+        "upstream_protocol_error",
+        "upstream_redirect",
+        "not_an_event_stream",
+    }
+)
+REFUSALS = frozenset({"connections", "connections_per_client"})
+OTHER = "other"
+REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+STREAM_SECONDS = (1, 10, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
+
+
+class Metrics:
+    """All metrics of one gateway, in a registry of their own."""
+
+    def __init__(self, *, version: str) -> None:
+        self.registry = own = CollectorRegistry()
+        Info("tentaculo_build", "The version that runs", registry=own).info({"version": version})
+        self._routes = _RouteFamilies(own)
+        self._faults = Counter(
+            "tentaculo_upstream_faults",
+            "Exchanges that an upstream failed",
+            ["upstream", "kind"],
+            registry=own,
+        )
+        self._refused = Counter(
+            "tentaculo_connections_refused", "Connections refused for a limit", ["reason"], registry=own
+        )
+        self._connections = Gauge("tentaculo_connections_open", "Open downstream connections", registry=own)
+        self._dropped = Counter(
+            "tentaculo_log_lines_dropped", "Log lines that were not written", registry=own
+        )
+
+    def route(self, name: str) -> RouteMetrics:
+        """Return the metrics of a route; the same counts each time it is asked for."""
+        return RouteMetrics(self._routes, name)
+
+    def upstream_fault(self, upstream: str, kind: str) -> None:
+        """Count an exchange that an upstream failed; `kind` is the error's code."""
+        self._faults.labels(upstream, _closed(kind, FAULT_KINDS)).inc()
+
+    def connection_refused(self, reason: str) -> None:
+        """Count a connection that a limit refused; `reason` is the limit's name."""
+        self._refused.labels(_closed(reason, REFUSALS)).inc()
+
+    def connection_opened(self) -> None:
+        """Count a downstream connection in."""
+        self._connections.inc()
+
+    def connection_closed(self) -> None:
+        """Count a downstream connection out."""
+        self._connections.dec()
+
+    def log_dropped(self, count: int) -> None:
+        """Count log lines that were not written; from any thread."""
+        self._dropped.inc(count)
+
+    def exposition(self) -> tuple[bytes, str]:
+        """Return all of it in Prometheus' text format, and its content type."""
+        return generate_latest(_WithoutCreated(self.registry)), CONTENT_TYPE_LATEST
 
 
 class RouteMetrics:
-    def __init__(self, metrics: Metrics, route: str) -> None:
-        self._metrics = metrics
+    """The metrics of one route, bound once so that counting costs no look-up of labels."""
+
+    __slots__ = ("_duration", "_families", "_open", "_requests", "_route", "_stream_duration")
+
+    def __init__(self, families: _RouteFamilies, route: str) -> None:
+        self._families = families
         self._route = route
         self._requests: dict[tuple[str, int], Counter] = {}
-        self._duration = metrics._duration.labels(route)
-        self._open = metrics._open.labels(route)
+        self._duration = families.duration.labels(route)
+        self._open = families.streams_open.labels(route)
+        self._stream_duration = families.stream_duration.labels(route)
 
     def request_finished(self, method: str, status: int, seconds: float | None) -> None:
-        key = (method, status // 100)
-        counter = self._requests.get(key)
-        if counter is None:
-            name = method if method in METHODS else "other"
-            counter = self._requests[key] = self._metrics._requests.labels(self._route, name, f"{key[1]}xx")
-        counter.inc()
+        """Count a finished exchange; `seconds` is None for a stream, whose length says nothing of speed."""
+        counter = self._requests.get((method, status // 100))
+        (counter or self._counter(method, status)).inc()
         if seconds is not None:
             self._duration.observe(seconds)
 
     def stream_opened(self) -> None:
+        """Count a stream in."""
         self._open.inc()
 
     def stream_ended(self, reason: str, seconds: float) -> None:
+        """Count a stream out, for its end reason."""
         self._open.dec()
-        self._metrics._ended.labels(self._route, reason).inc()
+        self._families.streams_ended.labels(self._route, _closed(reason, END_REASONS)).inc()
+        self._stream_duration.observe(seconds)
+
+    def _counter(self, method: str, status: int) -> Counter:
+        """Bind a method and status class; under their label values only, however clients name methods."""
+        key = (_closed(method, METHODS), status // 100)
+        counter = self._requests.get(key)
+        if counter is None:
+            status_class = STATUS_CLASSES.get(key[1], OTHER)
+            counter = self._families.requests.labels(self._route, key[0], status_class)
+            if key[1] in STATUS_CLASSES:
+                self._requests[key] = counter
+        return counter
 
 
-class Metrics:
-    def __init__(self, *, version: str) -> None:
-        self.registry = r = CollectorRegistry()
-        self._requests = Counter("tentaculo_requests", "Requests", ["route", "method", "status_class"], registry=r)
-        self._duration = Histogram("tentaculo_request_duration_seconds", "Time", ["route"], registry=r)
-        self._open = Gauge("tentaculo_streams_open", "Open", ["route"], registry=r)
-        self._ended = Counter("tentaculo_streams_ended", "Ended", ["route", "reason"], registry=r)
-        self._faults = Counter("tentaculo_upstream_faults", "Faults", ["upstream", "kind"], registry=r)
-        self._refused = Counter("tentaculo_connections_refused", "Refused", ["reason"], registry=r)
-        self._connections = Gauge("tentaculo_connections_open", "Open", registry=r)
+class _RouteFamilies:
+    """The metrics that have a route label."""
 
-    def route(self, name: str) -> RouteMetrics:
-        return RouteMetrics(self, name)
+    def __init__(self, own: CollectorRegistry) -> None:
+        self.requests = Counter(
+            "tentaculo_requests", "Finished exchanges", ["route", "method", "status_class"], registry=own
+        )
+        self.duration = Histogram(
+            "tentaculo_request_duration_seconds",
+            "Time from request to end of response, without streams",
+            ["route"],
+            registry=own,
+            buckets=REQUEST_SECONDS,
+        )
+        self.streams_open = Gauge("tentaculo_streams_open", "Open streams", ["route"], registry=own)
+        self.streams_ended = Counter(
+            "tentaculo_streams_ended", "Ended streams", ["route", "reason"], registry=own
+        )
+        self.stream_duration = Histogram(
+            "tentaculo_stream_duration_seconds",
+            "How long streams were open",
+            ["route"],
+            registry=own,
+            buckets=STREAM_SECONDS,
+        )
 
-    def upstream_fault(self, upstream: str, kind: str) -> None:
-        self._faults.labels(upstream, kind).inc()
 
-    def connection_refused(self, reason: str) -> None:
-        self._refused.labels(reason).inc()
+class _WithoutCreated(Collector):
+    """Leaves out when each series began, which would double the number of series."""
 
-    def connection_opened(self) -> None:
-        self._connections.inc()
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
 
-    def connection_closed(self) -> None:
-        self._connections.dec()
+    def collect(self) -> Iterator[Metric]:
+        for metric in self._registry.collect():
+            metric.samples = [one for one in metric.samples if not one.name.endswith("_created")]
+            yield metric
 
-    def exposition(self) -> tuple[bytes, str]:
-        return generate_latest(self.registry), CONTENT_TYPE_LATEST
+
+def _closed(value: str, known: frozenset[str]) -> str:
+    return value if value in known else OTHER

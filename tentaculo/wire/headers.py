@@ -150,7 +150,8 @@ def sort_request_fields(fields: Fields, names: NameTable, *, keep_credentials: b
         if action is _PASS:
             kept += (name, b": ", value, b"\r\n")
         elif action is Meaning.CONNECTION:
-            listed.append(value)
+            if value.lower() not in _PLAIN_OPTIONS:
+                listed.append(value)
         else:
             _sort_special(result, action, (name, value), keep_credentials)
     if listed and (dropped := connection_options(listed)):
@@ -222,7 +223,8 @@ def sort_response_fields(fields: Fields, names: NameTable) -> ResponseFields:
         if action is _PASS:
             kept += (name, b": ", value, b"\r\n")
         elif action is Meaning.CONNECTION:
-            listed.append(value)
+            if value.lower() not in _PLAIN_OPTIONS:
+                listed.append(value)
         elif action > Meaning.CONNECTION and action is not Meaning.SET_BY_ROUTE:
             result.seen.add(action)
             kept += (name, b": ", value, b"\r\n")

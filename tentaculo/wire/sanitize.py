@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from urllib.parse import unquote
 
-from tentaculo.wire.decoded import Decoded, decode, is_plain
+from tentaculo.wire.decoded import MAX_ROUNDS, Decoded, decode, is_plain
 from tentaculo.wire.occurrences import Occurrences, Span
 from tentaculo.wire.secret_names import SecretNames
 
@@ -20,9 +21,7 @@ _MAX_CLEAN = 2048
 _MAX_CLEAN_SIZE = 512
 
 # A parameter whose name holds a broken escape: what a server would read is anyone's guess.
-_UNPARSABLE = re.compile(
-    r"(?<=[?&])[^=&#?%]*+(?:%[0-9a-f]{2}[^=&#?%]*+)*+%(?!u?[0-9a-f]{2})", re.IGNORECASE
-)
+_UNPARSABLE = re.compile(r"(?<=[?&])[^=&#?%]*+(?:%[0-9a-f]{2}[^=&#?%]*+)*+%(?!u?[0-9a-f]{2})", re.IGNORECASE)
 
 
 class Sanitizer:
@@ -77,25 +76,36 @@ def mask_values(text: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         if len(secret) >= MIN_SECRET and secret in text:
             text = text.replace(secret, MASK)
-    if "%" not in text and "\\" not in text:
-        return text
-    seen = decode(text)
+    return _mask_escaped(text, secrets) if "%" in text or "\\" in text else text
+
+
+def _mask_escaped(text: str, secrets: Sequence[str]) -> str:
+    secrets = [secret for secret in secrets if len(secret) >= MIN_SECRET]
+    if "\\" not in text:
+        # Quick for what nearly all texts are: escaped, but without any of the secrets.
+        unquoted = _unquoted(text)
+        secrets = [secret for secret in secrets if _unquoted(secret) in unquoted]
     for secret in secrets:
-        if len(secret) >= MIN_SECRET:
-            text, seen = _mask_decoded(text, seen, decode(secret).text)
+        text = _mask_decoded(text, decode(secret).text)
     return text
 
 
-def _mask_decoded(text: str, seen: Decoded, secret: str) -> tuple[str, Decoded]:
+def _unquoted(text: str) -> str:
+    for _ in range(MAX_ROUNDS):
+        if "%" not in text:
+            break
+        text = unquote(text)
+    return text
+
+
+def _mask_decoded(text: str, secret: str) -> str:
+    seen = decode(text)
     spans: list[Span] = []
-    at = seen.text.find(secret)
-    while at >= 0 and secret:
+    at = seen.text.find(secret) if secret else -1
+    while at >= 0:
         spans.append((at, at + len(secret)))
         at = seen.text.find(secret, at + len(secret))
-    if not spans:
-        return text, seen
-    text = replace_spans(text, seen, spans) + text[seen.limit :]
-    return text, decode(text)
+    return replace_spans(text, seen, spans) + text[seen.limit :] if spans else text
 
 
 def replace_spans(text: str, seen: Decoded, spans: Iterable[Span]) -> str:

@@ -101,7 +101,9 @@ def test_disabled_route_admits_nobody(presented: str, access: Access) -> None:
     ],
     ids=["all", "name", "prefix", "second", "short", "inside", "upper glob", "upper name", "part", "negated"],
 )
-def test_globs_decide_the_routes_of_a_principal(globs: tuple[str, ...], route: str, *, admitted: bool) -> None:
+def test_globs_decide_the_routes_of_a_principal(
+    globs: tuple[str, ...], route: str, *, admitted: bool
+) -> None:
     """Route names are matched whole and by case."""
     known = [principal("caller", GOOD, *globs)]
     if admitted:

@@ -45,7 +45,18 @@ def test_token_proves_its_principal(token: bytes, name: str) -> None:
         digest(OLD).hex().encode(),
         b"x" * 100_000,
     ],
-    ids=["empty", "shorter", "space after", "space before", "case", "NUL", "no text", "digest", "hex", "huge"],
+    ids=[
+        "empty",
+        "shorter",
+        "space after",
+        "space before",
+        "case",
+        "NUL",
+        "no text",
+        "digest",
+        "hex",
+        "huge",
+    ],
 )
 def test_anything_else_proves_nobody(token: bytes) -> None:
     """A look-up is by the exact bytes, and nothing is an error."""

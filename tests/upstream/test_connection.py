@@ -235,7 +235,9 @@ async def test_used_connection_that_breaks_untouched_is_stale(link: Link, how: s
     assert link.connection.is_stale
 
 
-@pytest.mark.parametrize("begun", [b"H", b"HTTP/1.1 100 Continue\r\n\r\n"], ids=["a byte", "an interim reply"])
+@pytest.mark.parametrize(
+    "begun", [b"H", b"HTTP/1.1 100 Continue\r\n\r\n"], ids=["a byte", "an interim reply"]
+)
 async def test_begun_reply_is_not_stale(link: Link, begun: bytes) -> None:
     """With the first byte of an answer the request was seen, so the connection was not stale."""
     await link.exchange()
@@ -314,7 +316,9 @@ async def test_abort_silences_the_sink(link: Link) -> None:
     assert not link.connection.is_stale
 
 
-@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 2", PART, CHUNKED], ids=["nothing", "head", "body", "chunks"])
+@pytest.mark.parametrize(
+    "sent", [b"", b"HTTP/1.1 2", PART, CHUNKED], ids=["nothing", "head", "body", "chunks"]
+)
 async def test_abort_reaches_the_upstream_in_every_phase(link: Link, sent: bytes) -> None:
     """Whatever has come of the reply, an abort ends the connection and nothing more is told."""
     sink = link.ask()
@@ -466,6 +470,8 @@ async def test_upstream_that_goes_during_the_upload_is_a_failure(link: Link) -> 
     """Mid-upload the end is told at once, not after the upload."""
     sink = link.ask(whole=False)
     link.connection.write(b"half")
+    await link.heard()
+    assert await soon(link.wire.source.exactly(4)) == b"half"
     link.wire.writer.close()
     assert word(await sink.failure()) == (UpstreamUnreachable, "closed")
     await link.is_closed()

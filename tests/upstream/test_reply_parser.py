@@ -108,7 +108,10 @@ CORPUS: dict[str, tuple[bytes, Told]] = {
         CHUNKED + b"00a\r\n0123456789\r\nA\r\n0123456789\r\n000\r\n\r\n",
         told(Framing.CHUNKED, b"01234567890123456789"),
     ),
-    "chunk like an end": (CHUNKED + b"7\r\n\r\n0\r\n\r\n\r\n0\r\n\r\n", told(Framing.CHUNKED, b"\r\n0\r\n\r\n")),
+    "chunk like an end": (
+        CHUNKED + b"7\r\n\r\n0\r\n\r\n\r\n0\r\n\r\n",
+        told(Framing.CHUNKED, b"\r\n0\r\n\r\n"),
+    ),
     "trailers": (
         CHUNKED + b"1\r\na\r\n0\r\nX-Sum: 1\r\nSet-Cookie: late=1\r\nContent-Type: text/evil\r\n\r\n",
         told(Framing.CHUNKED, b"a"),
@@ -145,7 +148,10 @@ CORPUS: dict[str, tuple[bytes, Told]] = {
         b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
         told(Framing.CHUNKED, b"a", reusable=False),
     ),
-    "204": (b"HTTP/1.1 204 No\r\n\r\n", Told(204, Framing.NONE, b"", ended=True, reusable=True, reason=b"No")),
+    "204": (
+        b"HTTP/1.1 204 No\r\n\r\n",
+        Told(204, Framing.NONE, b"", ended=True, reusable=True, reason=b"No"),
+    ),
     "304": (
         b"HTTP/1.1 304 Same\r\nETag: x\r\n\r\n",
         Told(304, Framing.NONE, b"", ended=True, reusable=True, reason=b"Same"),
@@ -208,7 +214,9 @@ def test_reply_is_read_the_same_however_it_is_cut(data: bytes, expected: Told) -
 @settings(max_examples=200)
 def test_reply_survives_any_cutting(data: st.DataObject) -> None:
     """Any number of cuts, over two replies on one connection, changes nothing."""
-    names = data.draw(st.lists(st.sampled_from([n for n in CORPUS if CORPUS[n][1].reusable]), min_size=2, max_size=4))
+    names = data.draw(
+        st.lists(st.sampled_from([n for n in CORPUS if CORPUS[n][1].reusable]), min_size=2, max_size=4)
+    )
     reading = Reading()
     for name in names:
         stream, expected = CORPUS[name]
@@ -430,7 +438,8 @@ def test_taking_gives_the_head_once() -> None:
 ENDLESS = {
     "one endless field": b"X: " + b"a" * (HEAD_LIMIT + 1),
     "endless fields": b"X-Name: some value\r\n" * (HEAD_LIMIT // 20 + 2),
-    "endless interim replies": b"Content-Length: 0\r\n\r\n" + b"HTTP/1.1 103 E\r\n\r\n" * (HEAD_LIMIT // 18 + 1),
+    "endless interim replies": b"Content-Length: 0\r\n\r\n"
+    + b"HTTP/1.1 103 E\r\n\r\n" * (HEAD_LIMIT // 18 + 1),
     "endless reason": b"",
 }
 

@@ -213,7 +213,14 @@ def test_request_id_is_kept_when_it_is_plain(values: list[bytes], found: str | N
 
 
 NAMES = st.sampled_from(
-    [b"X-Forwarded-For", b"x-forwarded-proto", b"X-Forwarded-Host", b"Forwarded", b"X-Real-IP", b"X-Request-Id"]
+    [
+        b"X-Forwarded-For",
+        b"x-forwarded-proto",
+        b"X-Forwarded-Host",
+        b"Forwarded",
+        b"X-Real-IP",
+        b"X-Request-Id",
+    ]
 )
 VALUES = st.binary(max_size=40).map(lambda value: value.replace(b"\r", b"").replace(b"\n", b""))
 

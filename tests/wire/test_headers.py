@@ -251,7 +251,9 @@ def test_connection_never_removes_authorization_that_is_a_credential() -> None:
     assert (found.credentials, written(found.kept)) == ([b"t"], fields[1:])
 
 
-@pytest.mark.parametrize("name", [b"X-Forwarded-For", b"Forwarded", b"X-Principal", b"X-Request-Id", b"Expect"])
+@pytest.mark.parametrize(
+    "name", [b"X-Forwarded-For", b"Forwarded", b"X-Principal", b"X-Request-Id", b"Expect"]
+)
 def test_connection_never_removes_what_is_decided_on(name: bytes) -> None:
     """Fields that the gateway itself weighs are not subject to the client's Connection."""
     found = sort((name, b"v"), (b"Connection", name))
@@ -312,7 +314,9 @@ def test_framing_alone_in_connection_changes_nothing() -> None:
 
 def test_reply_fields_that_the_route_sets_are_left_out() -> None:
     """What the route removes or sets is neither passed nor reported as said."""
-    found = reply((b"SERVER", b"s"), (b"cache-control", b"c"), (b"A", b"1"), remove=["Server", "Cache-Control"])
+    found = reply(
+        (b"SERVER", b"s"), (b"cache-control", b"c"), (b"A", b"1"), remove=["Server", "Cache-Control"]
+    )
     assert (written(found.kept), found.seen) == ([(b"A", b"1")], set())
 
 
@@ -326,7 +330,9 @@ TOKEN = st.text("abcXYZ019-_.!", min_size=1, max_size=8).map(str.encode)
 KNOWN = [*HOP_BY_HOP, *REQUEST_NAMES, *SEEN, b"Set-Cookie", b"X-A", b"X-B"]
 NAMES = st.one_of(
     st.sampled_from(KNOWN),
-    st.sampled_from(KNOWN).flatmap(lambda n: st.sampled_from([n.upper(), n.lower(), n.title(), n.swapcase()])),
+    st.sampled_from(KNOWN).flatmap(
+        lambda n: st.sampled_from([n.upper(), n.lower(), n.title(), n.swapcase()])
+    ),
     TOKEN,
 )
 VALUES = st.one_of(

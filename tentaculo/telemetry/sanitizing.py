@@ -1,0 +1,171 @@
+"""The last transforming processor of a structlog chain: no secret gets past it, at any depth.
+
+Secrets go by the name of their key, by names inside texts, and by value where the event says which
+("secrets").  Knows how events are built, not how they are written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from tentaculo.wire.sanitize import MASK, Sanitizer, mask_values
+
+MAX_DEPTH = 8
+MAX_VALUES = 2000
+TOO_MUCH = "…"
+
+# What the gateway itself says. Names inside are still masked, but no value of a client's is looked for.
+OWN_KEYS = frozenset({"event", "level", "timestamp", "logger", "route", "upstream", "status", "principal"})
+URL_KEYS = frozenset({"url", "path", "query", "target", "location", "referer"})
+# Error codes are called `code`, which is the name of a secret elsewhere.
+_CODE = re.compile(r"[a-z]+(?:_[a-z]+)*\Z")
+_MAX_PLANS = 1024
+_LARGEST = 2**63
+
+_OWN, _TEXT, _URL, _SECRET, _CODE_KEY = range(5)
+
+
+class EventSanitizer:
+    """Sanitize every string of an event, and everything that a renderer would make a string of.
+
+    `extra_names` are added to the names that carry secrets.  The event's "secrets", a tuple of
+    texts, are taken out of it and removed by value wherever a text came from outside.
+    """
+
+    __slots__ = ("_plans", "_sanitizer")
+
+    def __init__(self, extra_names: Iterable[str] = ()) -> None:
+        self._sanitizer = Sanitizer(extra_names)
+        self._plans: dict[str, int] = {}
+
+    def __call__(
+        self, logger: Any, method_name: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        """Sanitize the event in place and return it."""
+        secrets = event.pop("secrets", ())
+        plans, clean_texts, clean_urls = self._plans, self._sanitizer.clean_texts, self._sanitizer.clean_urls
+        for key, value in event.items():
+            kind = type(value)
+            plan = plans.get(key)
+            if plan is None:
+                plan = self._plan(key)
+            if plan != _SECRET and (kind is int or kind is float or value is None or kind is bool):
+                if kind is int and not -_LARGEST <= value < _LARGEST:
+                    event[key] = str(value)
+                continue
+            if kind is str and plan <= _URL and value in (clean_urls if plan == _URL else clean_texts):
+                if plan != _OWN and secrets:
+                    event[key] = mask_values(value, secrets)
+                continue
+            event[key] = self._sanitized(value, plan, secrets)
+        return event
+
+    def _plan(self, key: str) -> int:
+        if key in OWN_KEYS:
+            plan = _OWN
+        elif key == "code":
+            plan = _CODE_KEY
+        elif self._sanitizer.is_secret_name(key):
+            plan = _SECRET
+        else:
+            plan = _URL if key in URL_KEYS else _TEXT
+        if len(self._plans) < _MAX_PLANS:
+            self._plans[key] = plan
+        return plan
+
+    def _sanitized(self, value: Any, plan: int, secrets: tuple[str, ...]) -> Any:
+        if plan == _CODE_KEY:
+            plan = _OWN if isinstance(value, str) and _CODE.match(value) else _SECRET
+        if plan == _SECRET:
+            return _hidden(value)
+        sanitize = self._sanitizer.url if plan == _URL else self._sanitizer.text
+        values = _Values(self._sanitizer, sanitize, () if plan == _OWN else secrets)
+        return values.sanitized(value, MAX_DEPTH)
+
+
+class _Values:
+    """Walks one value of an event; `left` bounds how many parts are looked at, whatever refers to what."""
+
+    __slots__ = ("_left", "_sanitize", "_sanitizer", "_secrets")
+
+    def __init__(
+        self, sanitizer: Sanitizer, sanitize: Callable[[str], str], secrets: tuple[str, ...]
+    ) -> None:
+        self._sanitizer = sanitizer
+        self._sanitize = sanitize
+        self._secrets = secrets
+        self._left = MAX_VALUES
+
+    def sanitized(self, value: Any, depth: int) -> Any:
+        self._left -= 1
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, int):
+            return int(value) if -_LARGEST <= value < _LARGEST else str(int(value))
+        if isinstance(value, float):
+            return float(value)
+        if isinstance(value, str):
+            return self._text(str.__str__(value))
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return self._text(bytes(value).decode("latin-1"))
+        if isinstance(value, (Mapping, list, tuple, AbstractSet)):
+            return self._container(value, depth - 1)
+        return self._text(_shown(value))
+
+    def _container(self, value: Any, depth: int) -> Any:
+        if depth < 0 or self._left < 0:
+            return TOO_MUCH
+        try:
+            if isinstance(value, Mapping):
+                return self._mapping(value, depth)
+            parts = list(value)
+        except Exception:  # a container of someone else's may do anything
+            return _unprintable(value)
+        if len(parts) == 2 and not isinstance(value, AbstractSet) and self._is_secret(parts[0]):
+            return [self.sanitized(parts[0], depth), _hidden(parts[1])]
+        return [self.sanitized(part, depth) for part in self._bounded(parts)]
+
+    def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        shown: dict[str, Any] = {}
+        for key in self._bounded(list(value)):
+            name = self.sanitized(key, depth)
+            name = name if isinstance(name, str) else str(name)
+            shown[name] = _hidden(value[key]) if self._is_secret(key) else self.sanitized(value[key], depth)
+        return shown
+
+    def _bounded(self, parts: list[Any]) -> list[Any]:
+        room = max(self._left, 0)
+        return parts if len(parts) <= room else [*parts[:room], TOO_MUCH]
+
+    def _is_secret(self, key: Any) -> bool:
+        if isinstance(key, (bytes, bytearray)):
+            key = bytes(key).decode("latin-1")
+        return isinstance(key, str) and self._sanitizer.is_secret_name(key)
+
+    def _text(self, text: str) -> str:
+        if self._secrets:
+            text = mask_values(text, self._secrets)
+        return self._sanitize(text)
+
+
+def _hidden(value: Any) -> Any:
+    return value if value is None or isinstance(value, bool) else MASK
+
+
+def _shown(value: object) -> str:
+    """Return what a renderer would write for an object."""
+    try:
+        text = f"{type(value).__name__}: {value}" if isinstance(value, BaseException) else str(value)
+    except Exception:
+        return _unprintable(value)
+    return text
+
+
+def _unprintable(value: object) -> str:
+    return f"<unprintable {type(value).__name__}>"
+
+
+sanitize_event = EventSanitizer()
