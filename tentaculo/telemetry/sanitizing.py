@@ -23,9 +23,9 @@ URL_KEYS = frozenset({"url", "path", "query", "target", "location", "referer"})
 # Error codes are called `code`, which is the name of a secret elsewhere.
 _CODE = re.compile(r"[a-z]+(?:_[a-z]+)*\Z")
 _MAX_PLANS = 1024
-_LARGEST = 2**63
 
-_OWN, _TEXT, _URL, _SECRET, _CODE_KEY = range(5)
+_URL, _TEXT, _OWN, _SECRET, _CODE_KEY = range(5)
+_HARMLESS = frozenset({int, float, bool, type(None)})
 
 
 class EventSanitizer:
@@ -46,21 +46,19 @@ class EventSanitizer:
     ) -> MutableMapping[str, Any]:
         """Sanitize the event in place and return it."""
         secrets = event.pop("secrets", ())
-        plans, clean_texts, clean_urls = self._plans, self._sanitizer.clean_texts, self._sanitizer.clean_urls
+        plans, clean = self._plans, (self._sanitizer.clean_texts, self._sanitizer.clean_urls)
         for key, value in event.items():
             kind = type(value)
             plan = plans.get(key)
             if plan is None:
                 plan = self._plan(key)
-            if plan != _SECRET and (kind is int or kind is float or value is None or kind is bool):
-                if kind is int and not -_LARGEST <= value < _LARGEST:
-                    event[key] = str(value)
-                continue
-            if kind is str and plan <= _URL and value in (clean_urls if plan == _URL else clean_texts):
-                if plan != _OWN and secrets:
-                    event[key] = mask_values(value, secrets)
-                continue
-            event[key] = self._sanitized(value, plan, secrets)
+            if kind is str and plan <= _OWN:
+                shown = mask_values(value, secrets) if secrets and plan < _OWN else value
+                if shown not in clean[plan == _URL]:
+                    shown = self._sanitizer.url(shown) if plan == _URL else self._sanitizer.text(shown)
+                event[key] = shown
+            elif kind not in _HARMLESS or plan == _SECRET:
+                event[key] = self._sanitized(value, plan, secrets)
         return event
 
     def _plan(self, key: str) -> int:
@@ -104,7 +102,7 @@ class _Values:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, int):
-            return int(value) if -_LARGEST <= value < _LARGEST else str(int(value))
+            return int(value)
         if isinstance(value, float):
             return float(value)
         if isinstance(value, str):

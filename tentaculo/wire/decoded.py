@@ -201,7 +201,7 @@ def _folds(text: str) -> dict[str, str]:
 
 def _replaced(text: str, folds: dict[str, str]) -> str:
     if len(folds) > _FEW:
-        return text.translate(str.maketrans(folds))
+        return text.translate({ord(char): folded for char, folded in folds.items()})
     for char, folded in folds.items():
         text = text.replace(char, folded)
     return text

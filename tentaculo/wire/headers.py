@@ -153,13 +153,13 @@ def sort_request_fields(fields: Fields, names: NameTable, *, keep_credentials: b
             if value.lower() not in _PLAIN_OPTIONS:
                 listed.append(value)
         else:
-            _sort_special(result, action, (name, value), keep_credentials)
+            _sort_special(result, action, (name, value), keep_credentials=keep_credentials)
     if listed and (dropped := connection_options(listed)):
         result.kept = _without(kept, dropped, names)
     return result
 
 
-def _sort_special(result: RequestFields, action: Meaning, item: Field, keep_credentials: bool) -> None:
+def _sort_special(result: RequestFields, action: Meaning, item: Field, *, keep_credentials: bool) -> None:
     name, value = item
     if action is Meaning.CREDENTIAL or action is Meaning.BEARER:
         token = value if action is Meaning.CREDENTIAL else bearer_token(value)

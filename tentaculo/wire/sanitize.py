@@ -43,7 +43,8 @@ class Sanitizer:
 
     def text(self, text: str) -> str:
         """Sanitize a message, a traceback or a header value."""
-        if text in self.clean_texts:
+        # A name and its value need something between them; so much for most identifiers.
+        if text.isalnum() or text in self.clean_texts:
             return text
         shown = text
         if not self._holds_nothing(text):

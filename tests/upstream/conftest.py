@@ -9,6 +9,7 @@ import pytest
 import uvloop
 
 from tests.upstream.fakes import Link, ManualServer
+from tests.upstream.pooled import Pooled
 
 
 def pytest_asyncio_loop_factories(
@@ -34,3 +35,11 @@ async def link(server: ManualServer) -> AsyncIterator[Link]:
     await link.open(server)
     yield link
     await link.aclose()
+
+
+@pytest.fixture
+async def pooled(server: ManualServer) -> AsyncIterator[Pooled]:
+    """A pool in front of a server that says nothing by itself."""
+    pooled = Pooled(server)
+    yield pooled
+    await pooled.aclose()

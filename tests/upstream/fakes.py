@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import Callable
 
+from tentaculo.config.settings import Server, Timeouts, TlsSettings, UpstreamSettings
 from tentaculo.errors import GatewayError
 from tentaculo.upstream.connection import Ask, UpstreamConnection
 from tentaculo.upstream.deadlines import Deadlines
@@ -16,7 +17,29 @@ from tests.fakes.gates import eventually, soon
 from tests.fakes.sockets import Listener, Wire
 
 REQUEST = b"GET /x HTTP/1.1\r\nHost: upstream.test\r\n\r\n"
-REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+PART = OK + b"Content-Length: 10\r\n\r\nhello"
+REPLY = OK + b"Content-Length: 5\r\n\r\nhello"
+KEEP_ALIVE = 4.0
+MUCH = b"u" * (16 * 1024 * 1024)
+
+
+def word(error: GatewayError) -> tuple[type[GatewayError], str]:
+    """Kind and reason of an error."""
+    return type(error), error.reason
+
+
+def settings_of(
+    port: int, *, scheme: str = "http", keep_alive: float = KEEP_ALIVE, tls: TlsSettings | None = None
+) -> UpstreamSettings:
+    """Configure an upstream on the loopback address."""
+    return UpstreamSettings(
+        name="backend",
+        server=Server(scheme, "127.0.0.1", port),
+        timeouts=Timeouts(keep_alive=keep_alive),
+        tls=tls or TlsSettings(),
+    )
 
 
 def reset(wire: Wire) -> None:

@@ -2,95 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tentaculo.wire.headers import (
-    HOP_BY_HOP,
     REMEMBERED_NAMES,
-    Field,
     Meaning,
-    NameTable,
-    RequestFields,
-    ResponseFields,
     bearer_token,
     connection_options,
     field_lines,
-    request_names,
-    response_names,
-    sort_request_fields,
-    sort_response_fields,
 )
-
-
-def requests(*credentials: str, remove: Sequence[str] = ()) -> NameTable:
-    """Compile a route's table for requests."""
-    return request_names(credentials=credentials or ["X-VX11-Token"], identity="X-Principal", remove=remove)
-
-
-def sort(*fields: Field, names: NameTable | None = None, keep_credentials: bool = False) -> RequestFields:
-    """Sort a request's fields."""
-    return sort_request_fields(fields, names or requests(), keep_credentials=keep_credentials)
-
-
-def reply(*fields: Field, remove: Sequence[str] = ()) -> ResponseFields:
-    """Sort a reply's fields."""
-    return sort_response_fields(fields, response_names(remove=remove))
-
-
-def written(kept: list[bytes]) -> list[Field]:
-    """Read kept pieces back as fields."""
-    lines = b"".join(kept).split(b"\r\n")
-    assert lines.pop() == b""
-    return [(name, value) for name, _, value in (line.partition(b": ") for line in lines)]
-
-
-REQUEST_NAMES = {
-    b"Accept": Meaning.PASS,
-    b"Cookie": Meaning.PASS,
-    b"Authorization": Meaning.PASS,
-    b"Content-Type": Meaning.PASS,
-    b"Content-Encoding": Meaning.PASS,
-    b"Via": Meaning.PASS,
-    b"Origin": Meaning.PASS,
-    b"Last-Event-ID": Meaning.PASS,
-    b"X-Forward": Meaning.PASS,
-    b"X-Proxy-URL": Meaning.PASS,
-    b"Host": Meaning.DROP,
-    b"Content-Length": Meaning.DROP,
-    b"Transfer-Encoding": Meaning.DROP,
-    b"TE": Meaning.DROP,
-    b"Trailer": Meaning.DROP,
-    b"Upgrade": Meaning.DROP,
-    b"Keep-Alive": Meaning.DROP,
-    b"HTTP2-Settings": Meaning.DROP,
-    b"Proxy": Meaning.DROP,
-    b"Proxy-Connection": Meaning.DROP,
-    b"Proxy-Authorization": Meaning.DROP,
-    b"Proxy-Anything": Meaning.DROP,
-    b"X_VX11_Token": Meaning.DROP,
-    b"X-VX11_Token": Meaning.DROP,
-    b"X_Forwarded_For": Meaning.DROP,
-    b"Content_Length": Meaning.DROP,
-    b"Connection": Meaning.CONNECTION,
-    b"Expect": Meaning.EXPECT,
-    b"X-VX11-Token": Meaning.CREDENTIAL,
-    b"X-Principal": Meaning.FORWARDING,
-    b"Remote-User": Meaning.FORWARDING,
-    b"X-Remote-User": Meaning.FORWARDING,
-    b"X-Auth-Request-Email": Meaning.FORWARDING,
-    b"Forwarded": Meaning.FORWARDING,
-    b"X-Forwarded-For": Meaning.FORWARDING,
-    b"X-Forwarded-": Meaning.FORWARDING,
-    b"X-Forwarded-Uri": Meaning.FORWARDING,
-    b"X-Original-URL": Meaning.FORWARDING,
-    b"X-Rewrite-URL": Meaning.FORWARDING,
-    b"X-Real-IP": Meaning.FORWARDING,
-    b"X-Request-Id": Meaning.FORWARDING,
-}
+from tests.wire.fields import REQUEST_NAMES, SEEN, reply, requests, sort, written
 
 
 @pytest.mark.parametrize(("name", "meaning"), REQUEST_NAMES.items(), ids=[n.decode() for n in REQUEST_NAMES])
@@ -275,15 +196,6 @@ def test_reply_keeps_order_spelling_and_repetition() -> None:
     assert (written(found.kept), found.seen) == (fields, set())
 
 
-SEEN = {
-    b"Cache-Control": Meaning.CACHE_CONTROL,
-    b"VARY": Meaning.VARY,
-    b"x-accel-buffering": Meaning.ACCEL_BUFFERING,
-    b"X-Request-ID": Meaning.REQUEST_ID,
-    b"Referrer-Policy": Meaning.REFERRER_POLICY,
-}
-
-
 @pytest.mark.parametrize(("name", "meaning"), SEEN.items(), ids=[n.decode() for n in SEEN])
 def test_reply_tells_what_the_upstream_said(name: bytes, meaning: Meaning) -> None:
     """Fields that the gateway would add are passed and reported."""
@@ -306,6 +218,15 @@ def test_connection_of_a_reply_leaves_its_framing() -> None:
     assert written(found.kept) == fields[:2]
 
 
+@pytest.mark.parametrize("option", [b"close", b"Keep-Alive", b"KEEP-ALIVE, close", b""])
+def test_plain_connection_takes_nothing_out(option: bytes) -> None:
+    """`close` and `keep-alive` are about the connection and name no field, on neither way."""
+    fields = [(b"Vary", b"A"), (b"Close", b"1")]
+    found = reply((b"Connection", option), *fields)
+    assert (written(found.kept), found.seen) == (fields, {Meaning.VARY})
+    assert written(sort((b"connection", option), *fields).kept) == fields
+
+
 def test_framing_alone_in_connection_changes_nothing() -> None:
     """A list of nothing else than framing is as no list."""
     found = reply((b"Vary", b"A"), (b"Connection", b"content-length, close"))
@@ -324,81 +245,3 @@ def test_field_lines() -> None:
     """Static fields become lines, in order, as Latin-1."""
     assert field_lines([("A", "1"), ("b", "caf\xe9"), ("A", "")]) == b"A: 1\r\nb: caf\xe9\r\nA: \r\n"
     assert field_lines([]) == b""
-
-
-TOKEN = st.text("abcXYZ019-_.!", min_size=1, max_size=8).map(str.encode)
-KNOWN = [*HOP_BY_HOP, *REQUEST_NAMES, *SEEN, b"Set-Cookie", b"X-A", b"X-B"]
-NAMES = st.one_of(
-    st.sampled_from(KNOWN),
-    st.sampled_from(KNOWN).flatmap(
-        lambda n: st.sampled_from([n.upper(), n.lower(), n.title(), n.swapcase()])
-    ),
-    TOKEN,
-)
-VALUES = st.one_of(
-    st.lists(NAMES, max_size=3).map(b", ".join),
-    st.binary(max_size=12).map(lambda v: v.translate(None, b"\r\n\0").strip()),
-)
-FIELDS = st.lists(st.tuples(NAMES, VALUES), max_size=12)
-
-
-def is_part(part: Sequence[Field], whole: Sequence[Field]) -> bool:
-    """Whether `part` is `whole` with some left out."""
-    rest = iter(whole)
-    return all(item in rest for item in part)
-
-
-def check_kept(kept: list[bytes], fields: list[Field]) -> list[Field]:
-    """What must hold of everything that passes, on both ways."""
-    passed = written(kept)
-    assert is_part(passed, fields)
-    assert len(kept) == 4 * len(passed)
-    assert not {name.lower() for name, _ in passed} & HOP_BY_HOP
-    return passed
-
-
-@given(FIELDS, st.booleans())
-def test_requests_pass_in_order_and_nothing_hop_by_hop(fields: list[Field], keep: bool) -> None:
-    """Whatever comes: what passes is a part of it in its order, and no name that may not pass is in it."""
-    found = sort(*fields, keep_credentials=keep)
-    passed = {name.lower() for name, _ in check_kept(found.kept, fields)}
-    assert not passed & {b"host", b"content-length", b"expect", b"forwarded", b"x-principal", b"proxy"}
-    assert not [name for name in passed if name.startswith((b"x-forwarded-", b"proxy-")) or b"_" in name]
-    assert keep or b"x-vx11-token" not in passed
-    assert found.credentials == [value for name, value in fields if name.lower() == b"x-vx11-token"]
-
-
-@given(FIELDS)
-def test_unlisted_fields_of_a_request_all_pass(fields: list[Field]) -> None:
-    """Nothing ordinary is lost that Connection does not list, repetitions included."""
-    listed = connection_options(value for name, value in fields if name.lower() == b"connection")
-    names = requests()
-    ordinary = [
-        item for item in fields if names.meaning(item[0]) is Meaning.PASS and item[0].lower() not in listed
-    ]
-    assert written(sort(*fields).kept) == ordinary
-
-
-@given(FIELDS)
-def test_replies_pass_in_order_and_nothing_hop_by_hop(fields: list[Field]) -> None:
-    """The same for replies; what is reported as said is among what passes."""
-    found = reply(*fields)
-    passed = check_kept(found.kept, fields)
-    names = response_names(remove=[])
-    assert found.seen == {names.meaning(name) for name, _ in passed} - {Meaning.PASS}
-
-
-@given(FIELDS)
-def test_replies_lose_only_what_connection_lists(fields: list[Field]) -> None:
-    """Every other end-to-end field of a reply is there, each time it came."""
-    listed = connection_options(value for name, value in fields if name.lower() == b"connection")
-    gone = (HOP_BY_HOP | listed) - {b"content-length", b"content-type"}
-    assert written(reply(*fields).kept) == [item for item in fields if item[0].lower() not in gone]
-
-
-@given(FIELDS)
-def test_no_line_end_is_made(fields: list[Field]) -> None:
-    """There are exactly as many line ends as fields that pass: none appears that was not there."""
-    for kept in (sort(*fields, keep_credentials=True).kept, reply(*fields).kept):
-        data = b"".join(kept)
-        assert data.count(b"\r") == data.count(b"\n") == data.count(b"\r\n") == len(kept) // 4
