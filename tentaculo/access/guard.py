@@ -11,6 +11,10 @@ from tentaculo.config.settings import Access, PrincipalSettings, RouteSettings
 from tentaculo.errors import AmbiguousCredential, Forbidden, RouteDisabled, Unauthorized
 
 
+# Whatever is not named here needs a principal token.
+UNCHECKED = frozenset({Access.PUBLIC, Access.UPSTREAM})
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """The access rule of one route; `allowed` are the names of the principals that may use it."""
@@ -27,9 +31,7 @@ class Guard:
         """
         if not self.enabled:
             raise RouteDisabled
-        if self.access is Access.HEADER_TOKEN:
-            return self._principal(credentials)
-        return None
+        return None if self.access in UNCHECKED else self._principal(credentials)
 
     def _principal(self, credentials: Sequence[bytes]) -> Principal:
         if not credentials:

@@ -17,7 +17,7 @@ from tentaculo.upstream.deadlines import NEVER
 from tentaculo.upstream.reply import Framing, ReplyHead
 from tentaculo.wire.headers import Meaning, ResponseFields, sort_response_fields
 
-EVENT_STREAM = b"text/event-stream"
+EVENT_STREAM = b"text/event-stream"  # 17 characters
 
 
 class StreamWatch(Protocol):
@@ -169,7 +169,7 @@ class Answer:
     # The head.
 
     def _begin(self, head: ReplyHead) -> bytes:
-        streaming = head.status == 200 and head.content_type[:17].lower() == EVENT_STREAM
+        streaming = head.status == 200 and is_event_stream(head.content_type)
         if self._plan.is_token_stream:
             check_stream_reply(head, self._method, streaming=streaming)
         if streaming and head.framing is not Framing.NONE:
@@ -238,6 +238,11 @@ class Answer:
         self.keep_alive = False
         self.detach()
         self.finish()
+
+
+def is_event_stream(content_type: bytes) -> bool:
+    """Whether a Content-Type names an event stream, whatever its parameters."""
+    return content_type[:17].lower() == EVENT_STREAM and content_type[17:].lstrip(b" \t")[:1] in (b"", b";")
 
 
 def check_stream_reply(head: ReplyHead, method: str, *, streaming: bool) -> None:

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from tentaculo.relay.listener import Listener
 
 REFUSAL_SECONDS = 1.0
+PROTOCOL = b"HTTP/"
+NO_REQUEST = b"\0"
+HEAD_END = b"\r\n\r\n"
+HEADS_AT_A_TIME = 32
 
 
 class Flow(Protocol):
@@ -165,28 +169,48 @@ class DownstreamConnection(web.RequestHandler):
         if len(data) > self._listener.limits.headers:
             self.measure_heads = True
         waiter, self._waiter = self._waiter, None  # or every request would wake aiohttp's task
-        super().data_received(data)
-        self._waiter = waiter
         if waiter is None or waiter.done():
+            super().data_received(data)
+            self._waiter = waiter
             self._received_at_work()
-        elif self._messages:
+            return
+        self._feed_heads(data)
+        self._waiter = waiter
+        if self._messages:
             if self._head_bytes >= 0:
                 self._head_finished()
             self._next()
         elif self._direct is None:
             self._head_unfinished(len(data))
 
+    def _feed_heads(self, data: bytes) -> None:
+        """Feed one head at a time: a fault behind a good request must not take that with it."""
+        for _ in range(HEADS_AT_A_TIME):
+            if self._head_bytes <= 0 and not _speaks_http(data):
+                data = NO_REQUEST  # so that the parser refuses it, in its turn
+            end = data.find(HEAD_END) + len(HEAD_END)
+            if end < len(HEAD_END) or end == len(data):
+                break
+            super().data_received(data[:end])
+            data = data[end:]
+            if self._messages and self._messages[-1][1] is not EMPTY_PAYLOAD:
+                break
+        super().data_received(data)
+        self._note_broken_body()
+
     def _received_at_work(self) -> None:
-        if self.body is not None:
-            self._check_body(self.body)
+        self._note_broken_body()
         if self._head_bytes >= 0:
             self._head_finished()
 
-    def _check_body(self, body: StreamReader) -> None:
-        """Tell the exchange of a broken body; aiohttp queues the fault behind it as a message."""
-        if self._messages and not isinstance(self._messages[-1][0], RawRequestMessage) and not body.is_eof():
-            self._messages.pop()
-            self.body = None
+    def _note_broken_body(self) -> None:
+        """Tell whoever reads a broken body; aiohttp only queues the fault behind it as a message."""
+        messages = self._messages
+        if not messages or isinstance(messages[-1][0], RawRequestMessage):
+            return
+        body = messages[-2][1] if len(messages) > 1 else self.body
+        if body is not None and not body.is_eof():
+            messages.pop()
             body.set_exception(BadRequest("body"))
             body.feed_eof()  # or aiohttp would read on for what can't come
 
@@ -337,6 +361,12 @@ class DownstreamConnection(web.RequestHandler):
         if exc is not None and "Too many headers" in str(exc):
             return HeadersTooLarge("fields")
         return BadRequest(type(exc).__name__)
+
+
+def _speaks_http(data: bytes) -> bool:
+    """Whether a first line names HTTP; the parser would take RTSP and ICE for it."""
+    end = data.find(b"\r\n")
+    return end < len(PROTOCOL) or data[end - len(PROTOCOL) - 3 : end - 3] == PROTOCOL
 
 
 def _unacknowledged(descriptor: int) -> int:

@@ -46,6 +46,7 @@ IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 ORDINARY_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 STREAM_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+NO_REFERRER = (("Referrer-Policy", "no-referrer"),)
 _CLOSING_STATUSES = frozenset({400, 408, 413, 505})
 
 
@@ -152,10 +153,10 @@ class Exchange:
     def _decide(self) -> tuple[RoutePlan, bytes] | None:
         """Return the route and the head to forward; None where the gateway answered itself."""
         self._check_head()
-        host = self._message.headers.get(hdrs.HOST, "")
-        hostname = check_host(host) if host else ""
-        self._host = host.encode()
-        target = parse_target(self._message.path, host)
+        host = self._message.headers.get(hdrs.HOST)
+        hostname = "" if host is None else check_host(host)
+        self._host = b"" if host is None else host.encode()
+        target = parse_target(self._message.path, host or "")
         if target.path == self._snapshot.settings.health_path:
             self._answer_health()
             return None
@@ -175,6 +176,8 @@ class Exchange:
             self._check_version()
         if message.method in REFUSED_METHODS:
             raise MethodNotAllowed("method", headers=(("Allow", ORDINARY_METHODS),))
+        if hdrs.TRANSFER_ENCODING in message.headers:
+            self._check_coding()
         if self._connection.measure_heads:
             size = sum(len(name) + len(value) + 4 for name, value in message.raw_headers)
             if size > self._snapshot.settings.limits.headers:
@@ -183,8 +186,12 @@ class Exchange:
     def _check_version(self) -> None:
         if not self._http10:
             raise VersionNotSupported("version")
-        if hdrs.TRANSFER_ENCODING in self._message.headers:
-            raise BadRequest("transfer_encoding_in_http10")
+
+    def _check_coding(self) -> None:
+        """Refuse a framing that a backend might read otherwise (RFC 9112 section 6.1)."""
+        codings = self._message.headers.getall(hdrs.TRANSFER_ENCODING)
+        if self._http10 or [coding.lower() for coding in codings] != ["chunked"]:
+            raise BadRequest("transfer_encoding")
 
     def _match(self, hostname: str, target: Target) -> RoutePlan:
         method = self._message.method
@@ -362,6 +369,9 @@ class Exchange:
             return
         self.record.status = error.status
         self._keep_alive &= self._request.body.is_eof() and error.status not in _CLOSING_STATUSES
+        plan = self.record.plan
+        if plan is not None and plan.settings.stream is not None:
+            error.headers += NO_REFERRER  # its URL holds a token
         self._write(
             problem(
                 error,

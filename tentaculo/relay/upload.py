@@ -55,6 +55,8 @@ class Upload:
             raise RequestTimeout("body") from None
         except RequestPayloadError:
             raise BadRequest("body") from None
+        except ConnectionError:  # the client left: the exchange is being cancelled too
+            raise asyncio.CancelledError from None
 
     async def _drain(self, upstream: UpstreamConnection) -> None:
         unsent = upstream.unsent

@@ -51,6 +51,7 @@ class LogWriter:
         self._lost = 0
         self._reported = 0
         self._in_hand = 0
+        self._given_up = False
         self._torn = False
         self._idle = True
         self._closing = threading.Event()
@@ -86,13 +87,14 @@ class LogWriter:
         # A thread stuck in a blocking write is left behind: it is a daemon, and the process ends.
         left = self._in_hand if self._thread.is_alive() else 0
         self._lose(left + len(self._take()))
+        self._given_up = True
 
     def _tell(self, count: int) -> None:
         if self._on_dropped is not None:
             self._on_dropped(count)
 
     def _lose(self, count: int) -> None:
-        if count:
+        if count and not self._given_up:
             self._lost += count
             self._tell(count)
 
@@ -145,7 +147,8 @@ class LogWriter:
 
     def _send(self, data: memoryview) -> int:
         sent = 0
-        while sent < len(data):
+        # Past the deadline the descriptor may be another file's already.
+        while sent < len(data) and time.monotonic() < self._deadline:
             try:
                 sent += os.write(self._fd, data[sent:])
             except BlockingIOError:

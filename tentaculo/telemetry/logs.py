@@ -102,7 +102,7 @@ class Stamp:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._second = (0, "")
+        self._second = (-1, "")
 
     def __call__(self, logger: Any, method_name: str, event: Event) -> Event:
         """Return the event with its stamp."""
@@ -155,7 +155,7 @@ def json_line(logger: Any, method_name: str, event: Event) -> bytes:
 
 
 class ConsoleLine:
-    """Write an event for a reader; control characters are shown, never sent to the terminal."""
+    """Write an event for a reader; control characters show as pictures and never reach the terminal."""
 
     _MANY_LINES = frozenset({"exception", "stack"})
 
@@ -173,10 +173,12 @@ class ConsoleLine:
 
 
 def _printable(text: str, kept: str) -> str:
-    return "".join(
-        char if char.isprintable() or char in kept else char.encode("unicode_escape").decode("ascii")
-        for char in text
-    )
+    return "".join(char if char.isprintable() or char in kept else _picture(char) for char in text)
+
+
+def _picture(char: str) -> str:
+    """Return Unicode's picture of a control character, or the sign for one that can't be shown."""
+    return chr(0x2400 + ord(char)) if char < " " else "\N{REPLACEMENT CHARACTER}"
 
 
 # -- the standard library ------------------------------------------------------

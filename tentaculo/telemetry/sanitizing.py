@@ -57,7 +57,7 @@ class EventSanitizer:
                 if shown not in clean[plan == _URL]:
                     shown = self._sanitizer.url(shown) if plan == _URL else self._sanitizer.text(shown)
                 event[key] = shown
-            elif kind not in _HARMLESS or plan == _SECRET:
+            elif kind not in _HARMLESS or plan >= _SECRET:
                 event[key] = self._sanitized(value, plan, secrets)
         return event
 
@@ -129,8 +129,8 @@ class _Values:
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
         shown: dict[str, Any] = {}
         for key in self._bounded(list(value)):
-            name = self.sanitized(key, depth)
-            name = name if isinstance(name, str) else str(name)
+            # By name only: a secret's value is never looked for in keys.
+            name = self._sanitizer.text(key) if type(key) is str else str(self.sanitized(key, depth))
             shown[name] = _hidden(value[key]) if self._is_secret(key) else self.sanitized(value[key], depth)
         return shown
 

@@ -120,7 +120,7 @@ class UpstreamConnection(asyncio.Protocol):
     def finish_request(self) -> None:
         """Say that the request is whole; the wait for the reply begins."""
         self._uploading = False
-        if self._ask is not None and not self._parser.head_done:
+        if self._ask is not None:
             self._restart_timer()
 
     async def drained(self) -> None:
@@ -218,20 +218,17 @@ class UpstreamConnection(asyncio.Protocol):
         if parser.ended:
             self._finish(ask)
         elif parser.head_done:
-            if not self._reading_paused:
-                self.deadline = self._deadlines.clock() + ask.idle_timeout
+            self._restart_timer()
             head, parts = parser.take()
             ask.sink.reply_received(head, parts, ended=False)
 
     def _restart_timer(self) -> None:
         """Give the upstream its full time again, for whatever is awaited of it now."""
         ask = self._ask
-        if ask is None or self._reading_paused:
-            seconds = NEVER
-        elif self._parser.head_done:
-            seconds = ask.idle_timeout
+        if ask is None or self._reading_paused or self._uploading:
+            seconds = NEVER  # what is awaited now is the client's
         else:
-            seconds = NEVER if self._uploading else ask.response_timeout
+            seconds = ask.idle_timeout if self._parser.head_done else ask.response_timeout
         self.deadline = self._deadlines.clock() + seconds
 
     def _interim_received(self, head: ReplyHead) -> None:

@@ -58,6 +58,8 @@ class Deadlines:
 
     def _on_tick(self) -> None:
         self._timer = None
-        self.sweep()
-        if self._watched and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._tick, self._on_tick)
+        try:
+            self.sweep()
+        finally:  # whatever one of them does, the others are still watched
+            if self._watched and self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(self._tick, self._on_tick)

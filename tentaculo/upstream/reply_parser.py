@@ -16,6 +16,7 @@ from tentaculo.upstream.reply import Framing, ReplyHead
 
 HEAD_LIMIT = 256 * 1024
 LENGTH_LIMIT = 2**63 - 1  # llhttp takes the largest lengths for none
+_CONTROLS = bytes({*range(0x20), 0x7F} - {0x09})
 _NO_BODY = frozenset({204, 304})
 _NOTED = (b"keep-alive", b"content-type", b"content-length", b"transfer-encoding")
 _NOTED_LENGTHS = frozenset(map(len, _NOTED))
@@ -98,8 +99,11 @@ class ReplyParser:
             self._broken = True
 
     def on_status(self, reason: bytes) -> None:
-        if not self.ended:
-            self.head.reason += reason
+        if self.ended:
+            return
+        if len(reason.translate(None, _CONTROLS)) != len(reason):  # llhttp lets them pass
+            raise UpstreamProtocolError("reason")
+        self.head.reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.head_done:  # a trailer, or a second reply

@@ -19,10 +19,10 @@ _SCHEMES = frozenset({"apikey", "basic", "bearer", "digest", "hawk", "negotiate"
 # What follows the word Bearer where people write about it.
 _NO_CREDENTIAL = re.compile(r"(?:tokens?|auth\w*|credentials?|schemes?|realm\b.*)[.,:;]?\Z")
 _PLAIN_WORD = re.compile(r"[a-z]{1,12}\Z")
-_PROSE = re.compile(r"[A-Z]?[a-z]*\Z")
+_PROSE = re.compile(r"[A-Z]?[a-z]*[.,:;]?\Z")
 _JWT_REST = re.compile(r"[\w.\-]*")
 _GAP = re.compile(r"[ \t]*")
-_ANY_GAP = re.compile(r"\s*")
+_ANY_GAP = re.compile(r"[\s+]*")  # a form writes a space as +
 _SLASHES = re.compile(r"/*")
 _BRACKET = re.compile(r"[\w.]*[\[({]")
 _BAD_PORT = re.compile(r"[^@/?#\s\[\]:]*:(?!\d*(?:[/?#\s\"'<>`,)]|\Z))[^\s\"<>@]{0,128}@")
@@ -148,12 +148,12 @@ class Occurrences:
     def _option(self, match: re.Match[str]) -> Span | None:
         """Take the word after a command's option, as in `--token …`."""
         start = self._name_start(match.start("named"))
-        if self._is_url or not self._seen.text.startswith("--", start):
+        if not self._seen.text.startswith("--", start):
             return None
         quoted = extents.opening(self._seen, match.end())
         if quoted is not None:
             return quoted.begin, extents.quoted_end(self._seen, quoted)
-        return self._until(match.end(), match, extents.IN_TEXT)
+        return self._until(match.end(), match, extents.IN_QUERY if self._is_url else extents.IN_TEXT)
 
     def _is_prose(self, match: re.Match[str]) -> bool:
         """Say whether a short name is the last of some words, as in `status code: 503`."""

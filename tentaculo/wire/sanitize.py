@@ -18,6 +18,7 @@ MASK = "***"
 MIN_SECRET = 8
 _MAX_PASSES = 5
 _MAX_CLEAN = 2048
+# Longer texts are neither remembered nor given a quick look first.
 _MAX_CLEAN_SIZE = 512
 
 # A parameter whose name holds a broken escape: what a server would read is anyone's guess.
@@ -61,6 +62,10 @@ class Sanitizer:
         return _remember(text, self.clean_urls) if shown == text else shown
 
     def _holds_nothing(self, text: str) -> bool:
+        if "%" in text and len(text) <= _MAX_CLEAN_SIZE:
+            text = _unquoted(text)
+            if not text.isprintable():  # decoding leaves out what this can't show
+                return False
         return is_plain(text) and self._names.hint.search(text.lower()) is None
 
     def _masked(self, text: str, *, is_url: bool) -> str:
@@ -82,7 +87,7 @@ def mask_values(text: str, secrets: Sequence[str]) -> str:
 
 def _mask_escaped(text: str, secrets: Sequence[str]) -> str:
     secrets = [secret for secret in secrets if len(secret) >= MIN_SECRET]
-    if "\\" not in text:
+    if "\\" not in text and len(text) <= _MAX_CLEAN_SIZE:
         # Quick for what nearly all texts are: escaped, but without any of the secrets.
         unquoted = _unquoted(text)
         secrets = [secret for secret in secrets if _unquoted(secret) in unquoted]
@@ -92,6 +97,7 @@ def _mask_escaped(text: str, secrets: Sequence[str]) -> str:
 
 
 def _unquoted(text: str) -> str:
+    """Undo percent escapes the quick way, which knows no positions and no other escapes."""
     for _ in range(MAX_ROUNDS):
         if "%" not in text:
             break

@@ -90,6 +90,7 @@ async def slow_body(exchange: Exchange) -> None:
 
 async def sse(exchange: Exchange) -> None:
     """Stream what the test puts into `upstream.events`; None ends it (`?framing=close` without chunks)."""
+    await exchange.read()
     plain = exchange.query.get("framing") == "close"
     extra = exchange.query.get("fields", "").encode()
     await exchange.write(SSE_HEAD + extra + (b"" if plain else b"Transfer-Encoding: chunked\r\n") + b"\r\n")
@@ -143,9 +144,9 @@ async def early(exchange: Exchange) -> None:
 
 
 async def stall(exchange: Exchange) -> None:
-    """Read no body and answer nothing until the gate `stall` is open."""
-    await exchange.gate("stall")
-    raise Done
+    """Read nothing of the body until the gate `stall` is open."""
+    await exchange.upstream.gates.passed("stall")
+    await sink(exchange)
 
 
 async def gzipped(exchange: Exchange) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import struct
 from collections.abc import Awaitable, Callable, Iterable
 from typing import SupportsIndex, cast
 
@@ -54,8 +56,12 @@ class Wire:
         self.gone.set()
 
     def abort(self) -> None:
-        """Drop the connection without a goodbye."""
-        self.writer.transport.abort()
+        """Reset the connection; uvloop's own `abort` would look like a clean end."""
+        transport = self.writer.transport
+        if not transport.is_closing():
+            sock = transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
 
     async def aclose(self) -> None:
         """Close, and wait until it is."""

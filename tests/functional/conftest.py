@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Protocol
@@ -9,11 +10,20 @@ from typing import Protocol
 import pytest
 
 from tests.fakes.behaviours import BEHAVIOURS
-from tests.fakes.recorder import Recorder
+from tests.fakes.recorder import OK, Recorder
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.running import RunningGateway
 
+LIMIT = 4 * 1024 * 1024
 StartGateway = Callable[[str], Awaitable[RunningGateway]]
+
+
+class StartUpstream(Protocol):
+    """Starts a scripted upstream; `keep=False` and a small `limit` make one for bodies of any size."""
+
+    def __call__(
+        self, *, keep: bool = ..., limit: int = ..., tls: ssl.SSLContext | None = ...
+    ) -> Awaitable[ScriptedUpstream]: ...
 
 
 class StartRecorder(Protocol):
@@ -38,12 +48,25 @@ async def start_gateway() -> AsyncIterator[StartGateway]:
 
 
 @pytest.fixture
-async def upstream() -> AsyncIterator[ScriptedUpstream]:
-    """A scripted upstream."""
-    scripted = ScriptedUpstream(BEHAVIOURS)
-    await scripted.start()
-    yield scripted
-    await scripted.stop()
+async def start_upstream() -> AsyncIterator[StartUpstream]:
+    """Start scripted upstreams; each is stopped at the end."""
+    async with AsyncExitStack() as stack:
+
+        async def start(
+            *, keep: bool = True, limit: int = LIMIT, tls: ssl.SSLContext | None = None
+        ) -> ScriptedUpstream:
+            scripted = ScriptedUpstream(BEHAVIOURS, keep=keep, limit=limit, tls=tls)
+            await scripted.start()
+            stack.push_async_callback(scripted.stop)
+            return scripted
+
+        yield start
+
+
+@pytest.fixture
+async def upstream(start_upstream: StartUpstream) -> ScriptedUpstream:
+    """A scripted upstream that keeps what it reads."""
+    return await start_upstream()
 
 
 @pytest.fixture
@@ -51,8 +74,8 @@ async def start_recorder() -> AsyncIterator[StartRecorder]:
     """Start recorders; each is stopped at the end."""
     async with AsyncExitStack() as stack:
 
-        async def start(**options: object) -> Recorder:
-            recorder = Recorder(**options)  # type: ignore[arg-type]
+        async def start(*, reply: bytes = OK, close_after: bool = False) -> Recorder:
+            recorder = Recorder(reply=reply, close_after=close_after)
             await recorder.start()
             stack.push_async_callback(recorder.stop)
             return recorder

@@ -24,6 +24,7 @@ class GatewayProcess:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self.lines: list[bytes] = []
+        self._clients: list[RawClient] = []
         self.port = 0
         self.admin_port = 0
 
@@ -80,7 +81,9 @@ class GatewayProcess:
     ) -> RawClient:
         """Open a connection."""
         port = self.admin_port if admin else self.port
-        return await RawClient.connect("127.0.0.1", port, limit=limit, keep=keep)
+        client = await RawClient.connect("127.0.0.1", port, limit=limit, keep=keep)
+        self._clients.append(client)
+        return client
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal."""
@@ -103,7 +106,9 @@ class GatewayProcess:
         return await self._process.stderr.read()
 
     async def kill(self) -> None:
-        """End it whatever it does."""
+        """End it whatever it does, and drop every client."""
+        for client in self._clients:
+            client.leave()
         if self._process.returncode is None:
             self._process.kill()
             await self.ended()

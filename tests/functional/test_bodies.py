@@ -7,13 +7,13 @@ import gzip
 
 import pytest
 
-from tests.fakes.behaviours import BEHAVIOURS, BLOCK, GZIPPED, chunk
+from tests.fakes.behaviours import BLOCK, GZIPPED, chunk
 from tests.fakes.client import RawClient, request, told
 from tests.fakes.gates import soon
-from tests.fakes.messages import Cut, Framing, body_pieces, reply_framing
+from tests.fakes.messages import Framing, body_pieces, reply_framing
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.configuration import configuration
-from tests.functional.conftest import StartGateway
+from tests.functional.conftest import StartGateway, StartUpstream
 from tests.functional.memory import MIB, settled_bytes
 from tests.functional.running import GOOD
 
@@ -198,10 +198,11 @@ async def test_early_hints_do_not_reach_http10_clients(
     assert (reply.interim, reply.body) == ((), b"after hints")
 
 
-async def test_upload_of_any_size_takes_no_memory(start_gateway: StartGateway) -> None:
+async def test_upload_of_any_size_takes_no_memory(
+    start_gateway: StartGateway, start_upstream: StartUpstream
+) -> None:
     """64 MiB pass up to an upstream that counts them, without being collected on the way."""
-    upstream = ScriptedUpstream(BEHAVIOURS, keep=False, limit=65_536)
-    await upstream.start()
+    upstream = await start_upstream(keep=False, limit=65_536)
     gateway = await start_gateway(configuration(upstream.port))
     client = await gateway.client(keep=False)
     before = settled_bytes()
@@ -212,16 +213,16 @@ async def test_upload_of_any_size_takes_no_memory(start_gateway: StartGateway) -
     reply = await client.reply("POST", 30)
     assert reply.body == str(BIG).encode()
     assert settled_bytes() - before < GROWTH
-    await upstream.stop()
 
 
 @pytest.mark.parametrize(
     "target", [f"/huge?bytes={BIG}", f"/huge?bytes={BIG}&chunked"], ids=["length", "chunked"]
 )
-async def test_download_of_any_size_takes_no_memory(target: str, start_gateway: StartGateway) -> None:
+async def test_download_of_any_size_takes_no_memory(
+    target: str, start_gateway: StartGateway, start_upstream: StartUpstream
+) -> None:
     """64 MiB pass down without being collected on the way."""
-    upstream = ScriptedUpstream(BEHAVIOURS, keep=False, limit=65_536)
-    await upstream.start()
+    upstream = await start_upstream(keep=False, limit=65_536)
     gateway = await start_gateway(configuration(upstream.port))
     client = await gateway.client(keep=False, limit=65_536)
     before = settled_bytes()
@@ -233,13 +234,13 @@ async def test_download_of_any_size_takes_no_memory(target: str, start_gateway: 
             received += len(piece)
     assert received == BIG
     assert settled_bytes() - before < GROWTH
-    await upstream.stop()
 
 
-async def test_slow_reader_stops_the_upstream(start_gateway: StartGateway) -> None:
+async def test_slow_reader_stops_the_upstream(
+    start_gateway: StartGateway, start_upstream: StartUpstream
+) -> None:
     """A client that reads nothing makes the upstream wait, instead of filling the gateway."""
-    upstream = ScriptedUpstream(BEHAVIOURS, keep=False)
-    await upstream.start()
+    upstream = await start_upstream(keep=False)
     gateway = await start_gateway(configuration(upstream.port))
     client = await gateway.client(keep=False, limit=4096)
     before = settled_bytes()
@@ -251,13 +252,13 @@ async def test_slow_reader_stops_the_upstream(start_gateway: StartGateway) -> No
     assert settled_bytes() - before < GROWTH
     client.leave()
     await exchange.gone()
-    await upstream.stop()
 
 
-async def test_slow_upstream_stops_the_client(start_gateway: StartGateway) -> None:
+async def test_slow_upstream_stops_the_client(
+    start_gateway: StartGateway, start_upstream: StartUpstream
+) -> None:
     """An upstream that reads nothing makes the uploading client wait, instead of filling the gateway."""
-    upstream = ScriptedUpstream(BEHAVIOURS, keep=False, limit=65_536)
-    await upstream.start()
+    upstream = await start_upstream(keep=False, limit=65_536)
     gateway = await start_gateway(configuration(upstream.port))
     client = await gateway.client(keep=False)
     before = settled_bytes()
@@ -266,7 +267,6 @@ async def test_slow_upstream_stops_the_client(start_gateway: StartGateway) -> No
     assert sent < 4 * BIG
     assert settled_bytes() - before < GROWTH
     client.leave()
-    await upstream.stop()
 
 
 async def send_until_stuck(client: RawClient) -> int:
@@ -288,95 +288,3 @@ async def test_early_reply_to_an_upload(start_gateway: StartGateway, upstream: S
     reply = await client.reply("POST")
     assert (reply.status, reply.body, reply.complete) == (413, b"no", True)
     assert reply.head.value("Connection") == "close"
-
-
-async def test_keep_alive_serves_many(start_gateway: StartGateway, upstream: ScriptedUpstream) -> None:
-    """One connection carries request after request, on one upstream connection."""
-    gateway = await start_gateway(configuration(upstream.port))
-    client = await gateway.client()
-    for number in range(20):
-        await client.send(request("POST", f"/echo?n={number}", GOOD, b"x" * number))
-        assert told(await client.reply("POST"))["target"] == f"/echo?n={number}"
-    assert len(upstream.wires) == 1
-
-
-async def test_pipelined_requests_are_answered_in_order(
-    start_gateway: StartGateway, upstream: ScriptedUpstream
-) -> None:
-    """Requests sent in one go, with and without bodies, are answered one after the other."""
-    gateway = await start_gateway(configuration(upstream.port))
-    client = await gateway.client()
-    await client.send(b"".join(request("POST", f"/echo?n={n}", GOOD, b"b" * n) for n in range(10)))
-    for number in range(10):
-        answer = told(await client.reply("POST"))
-        assert (answer["target"], answer["body"]) == (f"/echo?n={number}", "b" * number)
-
-
-@pytest.mark.parametrize(
-    ("version", "connection", "stays"),
-    [
-        ("1.1", None, True),
-        ("1.1", "close", False),
-        ("1.1", "keep-alive", True),
-        ("1.1", "Close", False),
-        ("1.1", "X-Other, close", False),
-        ("1.0", None, False),
-        ("1.0", "keep-alive", True),
-        ("1.0", "close", False),
-    ],
-)
-async def test_connection_persistence(
-    version: str, connection: str | None, stays: bool, start_gateway: StartGateway, upstream: ScriptedUpstream
-) -> None:
-    """The connection stays open, or ends, as the client's version and `Connection` say."""
-    gateway = await start_gateway(configuration(upstream.port))
-    client = await gateway.client()
-    extra = [("Connection", connection)] if connection else []
-    await client.send(request("GET", "/status/200", [*GOOD, *extra], version=version))
-    reply = await client.reply()
-    assert reply.body == b"status body"
-    if stays:
-        await client.send(request("GET", "/status/200", GOOD, version=version))
-        assert (await client.reply()).status == 200
-    else:
-        assert reply.head.value("Connection") == "close"
-        assert await client.ended()
-
-
-async def test_http10_client_without_host(start_gateway: StartGateway, upstream: ScriptedUpstream) -> None:
-    """HTTP/1.0 needs no Host; the upstream still gets one."""
-    gateway = await start_gateway(configuration(upstream.port))
-    client = await gateway.client()
-    await client.send(f"GET /echo HTTP/1.0\r\nX-VX11-Token: {GOOD[0][1]}\r\n\r\n".encode())
-    reply = await client.reply()
-    assert reply.status == 200
-    assert len(upstream.exchanges[0].head.values("Host")) == 1
-
-
-async def test_error_reply_to_http10_is_framed_for_it(
-    start_gateway: StartGateway, upstream: ScriptedUpstream
-) -> None:
-    """A refusal for HTTP/1.0 has a length and ends the connection."""
-    gateway = await start_gateway(configuration(upstream.port))
-    client = await gateway.client()
-    await client.send(request("GET", "/echo", version="1.0"))
-    reply = await client.reply()
-    assert (reply.status, reply.complete) == (401, True)
-    assert await client.ended()
-
-
-async def test_refused_body_is_not_taken_for_a_request(
-    start_gateway: StartGateway, upstream: ScriptedUpstream
-) -> None:
-    """After a refusal the connection ends, or the unread body is skipped."""
-    gateway = await start_gateway(configuration(upstream.port))
-    client = await gateway.client()
-    hidden = request("GET", "/echo?hidden", GOOD)
-    await client.send(request("POST", "/echo", [], hidden))
-    assert (await client.reply("POST")).status == 401
-    await client.send(request("GET", "/echo?next", GOOD))
-    try:
-        assert told(await client.reply())["target"] == "/echo?next"
-    except Cut:
-        assert client.wire.gone.is_set()
-    assert "hidden" not in "".join(e.head.target for e in upstream.exchanges)

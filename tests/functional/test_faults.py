@@ -1,16 +1,14 @@
-"""Upstreams that are away, slow or broken, and clients that leave: who notices, how soon, who is blamed."""
+"""Upstreams that are away, slow or broken: what the client gets, and what is counted."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 
 import pytest
 
-from tests.fakes.behaviours import BEHAVIOURS, BLOCK
-from tests.fakes.client import RawClient, request
-from tests.fakes.gates import eventually, soon
-from tests.fakes.upstream import Exchange, ScriptedUpstream
+from tests.fakes.client import request
+from tests.fakes.gates import eventually
+from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.backlog import FullBacklog
 from tests.functional.configuration import configuration
 from tests.functional.conftest import StartGateway
@@ -203,155 +201,3 @@ async def test_kept_connections_are_closed_when_unused(
     gateway = await start_gateway(configuration(upstream.port, timeouts="keep_alive: 200ms"))
     assert (await gateway.call("/echo")).status == 200
     await upstream.exchanges[0].gone(3)
-
-
-# Clients that leave.
-
-
-async def leave(client: RawClient, *, politely: bool) -> float:
-    """Leave, by a reset or by an ordinary close, and tell when."""
-    left_at = asyncio.get_running_loop().time()
-    if politely:
-        client.wire.writer.close()
-    else:
-        client.leave()
-    return left_at
-
-
-async def check_gone(gateway: RunningGateway, exchange: Exchange, left_at: float) -> None:
-    """Within a second the upstream knew; nobody blames it."""
-    assert await exchange.gone(2) - left_at < 1
-    event = await gateway.logs.wait_for("request.finished")
-    assert event["code"] == "client_gone"
-    assert await gateway.metric(FAULTS) == 0
-
-
-@pytest.mark.parametrize("politely", [True, False], ids=["close", "reset"])
-async def test_gone_while_connecting(
-    politely: bool, start_gateway: StartGateway, full_backlog: FullBacklog
-) -> None:
-    """A client that leaves while the gateway connects ends the attempt."""
-    gateway = await start_gateway(configuration(full_backlog.port, timeouts="connect: 30s"))
-    client = await gateway.client()
-    await client.send(request("GET", "/echo", GOOD))
-    await eventually(lambda: full_backlog.attempts() == 1, 2)
-    await leave(client, politely=politely)
-    await eventually(lambda: full_backlog.attempts() == 0, 1)
-    event = await gateway.logs.wait_for("request.finished", seconds=1)
-    assert event["code"] == "client_gone"
-    assert await gateway.metric(FAULTS) == 0
-
-
-@pytest.mark.parametrize("politely", [True, False], ids=["close", "reset"])
-@pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_gone_before_the_first_byte(
-    method: str, politely: bool, start_gateway: StartGateway, upstream: ScriptedUpstream
-) -> None:
-    """A client that leaves before the reply began ends the upstream's work."""
-    gateway = await start_gateway(configuration(upstream.port))
-    client = await gateway.client()
-    await client.send(request(method, "/slow-head", GOOD, b"body" if method == "POST" else b""))
-    exchange = await upstream.next()
-    await check_gone(gateway, exchange, await leave(client, politely=politely))
-
-
-@pytest.mark.parametrize("politely", [True, False], ids=["close", "reset"])
-async def test_gone_in_the_middle_of_a_body(
-    politely: bool, start_gateway: StartGateway, upstream: ScriptedUpstream
-) -> None:
-    """A client that leaves while nothing flows ends the upstream's work."""
-    gateway = await start_gateway(configuration(upstream.port))
-    client = await gateway.client()
-    await client.send(request("GET", "/slow-body", GOOD))
-    await client.until(b"hello")
-    exchange = await upstream.next()
-    await check_gone(gateway, exchange, await leave(client, politely=politely))
-
-
-async def test_gone_while_a_body_flows(start_gateway: StartGateway) -> None:
-    """A client that leaves in full flow ends the upstream's work."""
-    upstream = ScriptedUpstream(BEHAVIOURS, keep=False)
-    await upstream.start()
-    gateway = await start_gateway(configuration(upstream.port))
-    client = await gateway.client(keep=False, limit=65_536)
-    await client.send(request("GET", "/huge?bytes=100000000000", GOOD))
-    await client.head()
-    for _ in range(200):
-        await client.wire.source.some()
-    exchange = await upstream.next()
-    await check_gone(gateway, exchange, await leave(client, politely=False))
-    await upstream.stop()
-
-
-@pytest.mark.parametrize("politely", [True, False], ids=["close", "reset"])
-@pytest.mark.parametrize("framing", ["length", "chunked"])
-async def test_gone_in_the_middle_of_an_upload(
-    framing: str, politely: bool, start_gateway: StartGateway, upstream: ScriptedUpstream
-) -> None:
-    """A client that leaves mid-upload ends the upstream's work, which never sees a whole request."""
-    gateway = await start_gateway(configuration(upstream.port))
-    client = await gateway.client()
-    frame = ("Content-Length", "1000000") if framing == "length" else ("Transfer-Encoding", "chunked")
-    part = b"x" * 5000 if framing == "length" else b"1388\r\n" + b"x" * 5000 + b"\r\n"
-    await client.send(request("POST", "/sink", [*GOOD, frame]) + part)
-    exchange = await upstream.next()
-    await eventually(lambda: exchange.received >= 5000)
-    await check_gone(gateway, exchange, await leave(client, politely=politely))
-    await soon(exchange.finished.wait())
-    assert not exchange.complete
-
-
-async def test_gone_while_an_upload_flows(start_gateway: StartGateway) -> None:
-    """The same with bytes in full flow."""
-    upstream = ScriptedUpstream(BEHAVIOURS, keep=False, limit=65_536)
-    await upstream.start()
-    gateway = await start_gateway(configuration(upstream.port))
-    client = await gateway.client(keep=False)
-    await client.send(request("POST", "/sink", [*GOOD, ("Content-Length", "100000000000")]))
-    for _ in range(100):
-        await client.send(BLOCK)
-    exchange = await upstream.next()
-    await check_gone(gateway, exchange, await leave(client, politely=False))
-    await upstream.stop()
-
-
-async def test_gone_behind_unread_bytes(start_gateway: StartGateway) -> None:
-    """Behind an upstream that reads nothing a leaving client is noticed within `write_timeout`."""
-    upstream = ScriptedUpstream(BEHAVIOURS, keep=False, limit=65_536)
-    await upstream.start()
-    gateway = await start_gateway(configuration(upstream.port, limits="write_timeout: 500ms"))
-    client = await gateway.client(keep=False)
-    await client.send(request("POST", "/stall", [*GOOD, ("Content-Length", "100000000")]))
-    exchange = await upstream.next()
-    for _ in range(300):
-        client.wire.writer.write(BLOCK)
-    client.leave()
-    await exchange.gone(3)
-    await upstream.stop()
-
-
-async def test_pipelining_client_that_leaves(start_gateway: StartGateway, upstream: ScriptedUpstream) -> None:
-    """Requests queued behind the one in hand are not started for a client that left."""
-    gateway = await start_gateway(configuration(upstream.port))
-    client = await gateway.client()
-    await client.send(request("GET", "/slow-head", GOOD) + request("POST", "/echo", GOOD, b"x"))
-    exchange = await upstream.next()
-    await check_gone(gateway, exchange, await leave(client, politely=False))
-    assert [e.path for e in upstream.exchanges] == ["/slow-head"]
-
-
-async def test_gateway_serves_on_after_many_who_left(
-    start_gateway: StartGateway, upstream: ScriptedUpstream
-) -> None:
-    """A crowd that leaves costs the next client nothing."""
-    gateway = await start_gateway(configuration(upstream.port))
-    clients = [await gateway.client() for _ in range(50)]
-    for client in clients:
-        await client.send(request("GET", "/slow-head", GOOD))
-    exchanges = [await upstream.next() for _ in clients]
-    for client in clients:
-        client.leave()
-    for exchange in exchanges:
-        await exchange.gone(2)
-    assert (await gateway.call("/echo")).status == 200
-    assert await gateway.metric(FAULTS) == 0

@@ -7,13 +7,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.fakes.behaviours import BEHAVIOURS
 from tests.fakes.client import request, told
 from tests.fakes.gates import soon
 from tests.fakes.messages import Cut, Message
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.configuration import configuration
-from tests.functional.conftest import StartGateway
+from tests.functional.conftest import StartGateway, StartUpstream
 from tests.functional.running import GOOD
 
 
@@ -199,10 +198,9 @@ async def test_admin_is_reachable_at_the_connection_limit(
     assert (await gateway.admin("/ready")).status == 200
 
 
-async def test_stalled_reader_is_cut(start_gateway: StartGateway) -> None:
+async def test_stalled_reader_is_cut(start_gateway: StartGateway, start_upstream: StartUpstream) -> None:
     """A client that takes nothing for `write_timeout` is cut, and its upstream with it."""
-    upstream = ScriptedUpstream(BEHAVIOURS, keep=False)
-    await upstream.start()
+    upstream = await start_upstream(keep=False)
     gateway = await start_gateway(configuration(upstream.port, limits="write_timeout: 400ms"))
     client = await gateway.client(limit=4096, keep=False)
     await client.send(request("GET", "/huge?bytes=1000000000", GOOD))
@@ -211,13 +209,13 @@ async def test_stalled_reader_is_cut(start_gateway: StartGateway) -> None:
     event = await gateway.logs.wait_for("request.finished")
     assert event["code"] == "slow_client"
     assert await gateway.metric(r".*upstream_faults") == 0
-    await upstream.stop()
 
 
-async def test_slow_reader_with_progress_is_not_cut(start_gateway: StartGateway) -> None:
+async def test_slow_reader_with_progress_is_not_cut(
+    start_gateway: StartGateway, start_upstream: StartUpstream
+) -> None:
     """A client that takes little, but takes it, gets everything."""
-    upstream = ScriptedUpstream(BEHAVIOURS, keep=False)
-    await upstream.start()
+    upstream = await start_upstream(keep=False)
     gateway = await start_gateway(configuration(upstream.port, limits="write_timeout: 500ms"))
     client = await gateway.client(limit=4096, keep=False)
     size = 8 * 1024 * 1024
@@ -232,7 +230,6 @@ async def test_slow_reader_with_progress_is_not_cut(start_gateway: StartGateway)
         if asyncio.get_running_loop().time() - began < 1.5:
             await asyncio.sleep(0.02)
     assert received == size
-    await upstream.stop()
 
 
 async def admitted(call: Callable[[], Awaitable[Message]]) -> None:

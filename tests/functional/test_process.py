@@ -117,7 +117,7 @@ async def not_ready(process: GatewayProcess) -> None:
         while True:
             try:
                 client = await process.client()
-            except ConnectionRefusedError:
+            except ConnectionError:
                 return
             client.leave()
             await asyncio.sleep(0.01)

@@ -15,7 +15,7 @@ from tests.fakes.messages import Cut, Message
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.configuration import HEAD
 from tests.functional.conftest import StartGateway
-from tests.functional.running import TOKEN, RunningGateway
+from tests.functional.running import OTHER_TOKEN, TOKEN, RunningGateway
 
 SERVICE = "service-5ecret-of-gateway"
 MASKED_NAMES = (
@@ -72,6 +72,7 @@ def configuration(port: int) -> str:
 limits: {{body: 4KiB, header_timeout: 300ms, body_timeout: 300ms}}
 principals:
   - {{name: operator-ui, token: {TOKEN}, routes: [all, off, posts]}}
+  - {{name: elsewhere, token: {OTHER_TOKEN}}}
 upstreams:
   backend:
     servers: ['http://127.0.0.1:{port}']
@@ -149,7 +150,7 @@ PATHS = (
     Path("502-not-a-stream", 502, "/echo/stream"),
     Path("503-off", 503, "/off"),
     Path("504", 504, "/slow-head"),
-    Path("505", 505, "/echo", raw=request("GET", f"/echo?{URL_QUERY}", GOOD, version="3.0")),
+    Path("505", 505, "/echo", raw=request("GET", f"/echo?{URL_QUERY}", GOOD, version="2.0")),
     Path("cut", 0, "/drop-mid?fin"),
     Path("idle", 0, "/slow-body"),
     Path("stream", 200, "/sse/stream"),

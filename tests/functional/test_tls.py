@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.fakes.behaviours import BEHAVIOURS
 from tests.fakes.client import request
 from tests.fakes.messages import Cut
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.certificates import Authority
 from tests.functional.configuration import HEAD, PRINCIPALS, ROUTES
-from tests.functional.conftest import StartGateway
+from tests.functional.conftest import StartGateway, StartUpstream
 from tests.functional.running import GOOD
-
-StartTls = Callable[[ssl.SSLContext], Awaitable[ScriptedUpstream]]
 
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """The authority that the configuration names."""
     return Authority(tmp_path_factory.mktemp("tls"), "right")
-
-
-@pytest.fixture
-async def start_tls() -> AsyncIterator[StartTls]:
-    """Start upstreams that speak TLS."""
-    async with AsyncExitStack() as stack:
-
-        async def start(context: ssl.SSLContext) -> ScriptedUpstream:
-            upstream = ScriptedUpstream(BEHAVIOURS, tls=context)
-            await upstream.start()
-            stack.push_async_callback(upstream.stop)
-            return upstream
-
-        yield start
 
 
 def configuration(host: str, port: int, tls: str) -> str:
@@ -48,10 +28,10 @@ def configuration(host: str, port: int, tls: str) -> str:
 
 
 async def test_verified_upstream(
-    start_gateway: StartGateway, start_tls: StartTls, authority: Authority
+    start_gateway: StartGateway, start_upstream: StartUpstream, authority: Authority
 ) -> None:
     """With the right authority calls, bodies and streams pass."""
-    upstream = await start_tls(authority.server_context("IP:127.0.0.1"))
+    upstream = await start_upstream(tls=authority.server_context("IP:127.0.0.1"))
     gateway = await start_gateway(configuration("127.0.0.1", upstream.port, f"ca: {authority.certificate}"))
     assert (await gateway.call("/echo", GOOD, b"x" * 300_000, method="POST")).status == 200
     assert len((await gateway.call("/huge?bytes=3000000")).body) == 3_000_000
@@ -62,10 +42,10 @@ async def test_verified_upstream(
 
 
 async def test_unknown_authority(
-    start_gateway: StartGateway, start_tls: StartTls, authority: Authority, tmp_path: Path
+    start_gateway: StartGateway, start_upstream: StartUpstream, authority: Authority, tmp_path: Path
 ) -> None:
     """A certificate of another authority is 502, and no request is sent."""
-    upstream = await start_tls(Authority(tmp_path, "wrong").server_context("IP:127.0.0.1"))
+    upstream = await start_upstream(tls=Authority(tmp_path, "wrong").server_context("IP:127.0.0.1"))
     gateway = await start_gateway(configuration("127.0.0.1", upstream.port, f"ca: {authority.certificate}"))
     assert (await gateway.call("/echo")).status == 502
     assert upstream.exchanges == []
@@ -73,31 +53,33 @@ async def test_unknown_authority(
 
 
 async def test_system_authorities_by_default(
-    start_gateway: StartGateway, start_tls: StartTls, authority: Authority
+    start_gateway: StartGateway, start_upstream: StartUpstream, authority: Authority
 ) -> None:
     """Without `ca` the system's authorities count, and they do not know the test's."""
-    upstream = await start_tls(authority.server_context("IP:127.0.0.1"))
+    upstream = await start_upstream(tls=authority.server_context("IP:127.0.0.1"))
     gateway = await start_gateway(configuration("127.0.0.1", upstream.port, ""))
     assert (await gateway.call("/echo")).status == 502
     assert upstream.exchanges == []
 
 
-async def test_wrong_name(start_gateway: StartGateway, start_tls: StartTls, authority: Authority) -> None:
+async def test_wrong_name(
+    start_gateway: StartGateway, start_upstream: StartUpstream, authority: Authority
+) -> None:
     """A certificate for another name is 502."""
-    upstream = await start_tls(authority.server_context("DNS:other.test"))
+    upstream = await start_upstream(tls=authority.server_context("DNS:other.test"))
     gateway = await start_gateway(configuration("127.0.0.1", upstream.port, f"ca: {authority.certificate}"))
     assert (await gateway.call("/echo")).status == 502
     assert upstream.exchanges == []
 
 
 async def test_server_name_is_sent_and_verified(
-    start_gateway: StartGateway, start_tls: StartTls, authority: Authority
+    start_gateway: StartGateway, start_upstream: StartUpstream, authority: Authority
 ) -> None:
     """`server_name` goes out as SNI and is what the certificate must be for."""
     context = authority.server_context("DNS:reports.test")
     asked: list[str | None] = []
     context.sni_callback = lambda connection, name, _: asked.append(name)
-    upstream = await start_tls(context)
+    upstream = await start_upstream(tls=context)
     tls = f"ca: {authority.certificate}, server_name: reports.test"
     gateway = await start_gateway(configuration("127.0.0.1", upstream.port, tls))
     assert (await gateway.call("/echo")).status == 200
@@ -105,38 +87,38 @@ async def test_server_name_is_sent_and_verified(
 
 
 async def test_host_name_is_sent_as_server_name(
-    start_gateway: StartGateway, start_tls: StartTls, authority: Authority
+    start_gateway: StartGateway, start_upstream: StartUpstream, authority: Authority
 ) -> None:
     """Without `server_name` the upstream's host name is the SNI."""
     context = authority.server_context("DNS:localhost")
     asked: list[str | None] = []
     context.sni_callback = lambda connection, name, _: asked.append(name)
-    upstream = await start_tls(context)
+    upstream = await start_upstream(tls=context)
     gateway = await start_gateway(configuration("localhost", upstream.port, f"ca: {authority.certificate}"))
     assert (await gateway.call("/echo")).status == 200
     assert asked == ["localhost"]
 
 
 async def test_verification_can_be_switched_off(
-    start_gateway: StartGateway, start_tls: StartTls, authority: Authority
+    start_gateway: StartGateway, start_upstream: StartUpstream, authority: Authority
 ) -> None:
     """`verify: false` takes any certificate."""
-    upstream = await start_tls(authority.server_context("DNS:other.test"))
+    upstream = await start_upstream(tls=authority.server_context("DNS:other.test"))
     gateway = await start_gateway(configuration("127.0.0.1", upstream.port, "verify: false"))
     assert (await gateway.call("/echo")).status == 200
 
 
 async def test_plain_upstream_behind_https(start_gateway: StartGateway, upstream: ScriptedUpstream) -> None:
-    """An upstream that speaks no TLS is 502."""
+    """An upstream that takes the TLS greeting for a slow request never connects: 504."""
     gateway = await start_gateway(configuration("127.0.0.1", upstream.port, "verify: false"))
-    assert (await gateway.call("/echo")).status == 502
+    assert (await gateway.call("/echo")).status == 504
 
 
 async def test_gone_client_over_tls(
-    start_gateway: StartGateway, start_tls: StartTls, authority: Authority
+    start_gateway: StartGateway, start_upstream: StartUpstream, authority: Authority
 ) -> None:
     """An https upstream learns of a client that left too."""
-    upstream = await start_tls(authority.server_context("IP:127.0.0.1"))
+    upstream = await start_upstream(tls=authority.server_context("IP:127.0.0.1"))
     gateway = await start_gateway(configuration("127.0.0.1", upstream.port, f"ca: {authority.certificate}"))
     client = await gateway.client()
     await client.send(request("GET", "/slow-head", GOOD))
@@ -145,9 +127,11 @@ async def test_gone_client_over_tls(
     await exchange.gone(1)
 
 
-async def test_cut_over_tls(start_gateway: StartGateway, start_tls: StartTls, authority: Authority) -> None:
+async def test_cut_over_tls(
+    start_gateway: StartGateway, start_upstream: StartUpstream, authority: Authority
+) -> None:
     """A reply that breaks off under TLS is seen as cut."""
-    upstream = await start_tls(authority.server_context("IP:127.0.0.1"))
+    upstream = await start_upstream(tls=authority.server_context("IP:127.0.0.1"))
     gateway = await start_gateway(configuration("127.0.0.1", upstream.port, f"ca: {authority.certificate}"))
     client = await gateway.client()
     await client.send(request("GET", "/drop-mid?framing=chunked", GOOD))

@@ -1,0 +1,330 @@
+"""The chain from an event, or a record of the standard library, to a line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import structlog
+from aiohttp import web
+
+from tentaculo.config.settings import LogSettings
+from tentaculo.telemetry.logs import Logs, Stamp, json_line
+from tests.fakes.client import request
+
+SECRET = "S3cr3tAbC-123_xyz"
+FORMATS = pytest.mark.parametrize("shape", ["json", "console"])
+
+
+class Lines:
+    """A sink that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.raw: list[bytes] = []
+
+    def __call__(self, line: bytes) -> None:
+        self.raw.append(line)
+
+    @property
+    def text(self) -> str:
+        """Return all of it."""
+        return b"".join(self.raw).decode()
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """Return the lines as JSON."""
+        return [json.loads(line) for line in self.raw]
+
+
+@pytest.fixture
+def lines() -> Lines:
+    """Return an empty sink."""
+    return Lines()
+
+
+@pytest.fixture
+def make_logs(lines: Lines) -> Iterator[Callable[..., Logs]]:
+    """Return a maker of logs into the sink; what it attached is detached."""
+    made: list[Logs] = []
+
+    def make(shape: str = "json", level: str = "debug", **options: Any) -> Logs:
+        made.append(Logs(LogSettings(level=level, format=shape, sanitize=("own_name",)), lines, **options))
+        return made[-1]
+
+    yield make
+    for logs in made:
+        logs.detach()
+
+
+def test_line(make_logs: Callable[..., Logs], lines: Lines) -> None:
+    """An event is one JSON line: event, level and UTC time first, then the fields in order."""
+    make_logs().logger.bind(bound=1).info("request.finished", url="/e?token=abc", n=1)
+    (line,) = lines.raw
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    event = json.loads(line)
+    assert list(event) == ["event", "level", "timestamp", "bound", "url", "n"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", event.pop("timestamp"))
+    assert event == {"event": "request.finished", "level": "info", "bound": 1, "url": "/e?token=***", "n": 1}
+
+
+def test_stamp() -> None:
+    """The time is that of the clock, also when the second changes or the clock goes back."""
+    times = iter([0.25, 0.5, 86400.5, 1.0])
+    stamp = Stamp(lambda: next(times))
+    assert [stamp(None, "info", {})["timestamp"] for _ in range(4)] == [
+        "1970-01-01T00:00:00.250000Z",
+        "1970-01-01T00:00:00.500000Z",
+        "1970-01-02T00:00:00.500000Z",
+        "1970-01-01T00:00:01.000000Z",
+    ]
+
+
+LEVELS = ("debug", "info", "warning", "error", "critical")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_level(level: str, make_logs: Callable[..., Logs], lines: Lines) -> None:
+    """Events below the level are not written, of the gateway or of the standard library."""
+    logs = make_logs(level=level)
+    logs.attach_standard_library()
+    for name in LEVELS:
+        getattr(logs.logger, name)("own")
+        getattr(logging.getLogger("other"), name)("foreign")
+    expected = list(LEVELS[LEVELS.index(level) :])
+    assert [event["level"] for event in lines.events if event["event"] == "own"] == expected
+    assert [event["level"] for event in lines.events if event["event"] == "foreign"] == expected
+
+
+def test_context_variables(make_logs: Callable[..., Logs], lines: Lines) -> None:
+    """What is bound to the context is in every event."""
+    logs = make_logs()
+    with structlog.contextvars.bound_contextvars(request_id="r1"):
+        logs.logger.info("a")
+    logs.logger.info("b")
+    assert [event.get("request_id") for event in lines.events] == ["r1", None]
+
+
+SHAPES = {
+    "json": ("json", True, True),
+    "console": ("console", False, False),
+    "auto on a terminal": ("auto", True, False),
+    "auto elsewhere": ("auto", False, True),
+}
+
+
+@pytest.mark.parametrize(("shape", "terminal", "is_json"), SHAPES.values(), ids=SHAPES)
+def test_shape(
+    shape: str, terminal: bool, is_json: bool, make_logs: Callable[..., Logs], lines: Lines
+) -> None:
+    """Lines are readable where asked for, or where a person reads along."""
+    make_logs(shape, terminal=terminal).logger.info("request.finished", n=1)
+    assert lines.text.startswith("{") is is_json
+    assert "request.finished" in lines.text
+    assert "\x1b" not in lines.text
+
+
+def test_colors(make_logs: Callable[..., Logs], lines: Lines) -> None:
+    """Colours come only when asked for."""
+    make_logs("console", colors=True).logger.info("a", n=1)
+    assert "\x1b[" in lines.text
+
+
+def test_terminal_is_not_controlled(make_logs: Callable[..., Logs], lines: Lines) -> None:
+    """What a client sends can neither forge a line nor control a terminal."""
+    make_logs("console").logger.info("a", url="/x\n2026 [info] forged\x1b[2J\u202e", more=["\n\x1b"])
+    assert lines.text.count("\n") == 1
+    assert "\x1b" not in lines.text
+    assert "/x\u240a2026 [info] forged\u241b[2J\ufffd" in lines.text
+
+
+UNWRITABLE = {
+    "surrogate": ({"a": "x\ud800y"}, "x?y"),
+    "surrogate key": ({"a": {"\udcff": 1}}, {"?": 1}),
+    "big number": ({"a": 2**70}, 2**70),
+    "not a number": ({"a": float("nan")}, None),
+}
+
+
+@pytest.mark.parametrize(("fields", "shown"), UNWRITABLE.values(), ids=UNWRITABLE)
+def test_unwritable(fields: dict[str, Any], shown: Any, make_logs: Callable[..., Logs], lines: Lines) -> None:
+    """What JSON or UTF-8 can't hold never keeps an event from being written."""
+    make_logs().logger.info("a", **fields)
+    assert lines.events[0]["a"] == shown
+    make_logs("console").logger.info("a", **fields)
+    assert len(lines.raw) == 2
+
+
+def test_unknown_type_in_the_last_step() -> None:
+    """Even a type that got past sanitizing is written, by its type's name only."""
+    assert json.loads(json_line(None, "info", {"a": Lines(), "b": 2**70})) == {"a": "<Lines>", "b": 2**70}
+
+
+class Worse(Exception):
+    """An exception that can't be printed."""
+
+    def __getattribute__(self, name: str) -> object:
+        if name == "__notes__":
+            raise RuntimeError(SECRET)
+        return super().__getattribute__(name)
+
+
+def fail(fault: BaseException) -> None:
+    """Raise with a secret in a local variable."""
+    token = SECRET
+    assert token
+    raise fault
+
+
+@FORMATS
+def test_traceback(shape: str, make_logs: Callable[..., Logs], lines: Lines) -> None:
+    """A traceback is there without local variables and without the secrets of its messages."""
+    logger = make_logs(shape).logger
+    try:
+        try:
+            fail(ValueError(f"no /x?token={SECRET}"))
+        except ValueError as fault:
+            raise RuntimeError(f"Authorization: Bearer {SECRET}") from fault
+    except RuntimeError as fault:
+        logger.exception("a.failed")
+        logger.error("b.failed", exc_info=fault)
+        logger.critical("c.failed", exc_info=sys.exc_info())
+    assert lines.text.count("Traceback (most recent call last)") == 6
+    assert lines.text.count("ValueError: no /x?token=***") == 3
+    assert SECRET not in lines.text
+
+
+@pytest.mark.parametrize("exc_info", [True, False, None, (None, None, None), (1, 2)], ids=str)
+def test_no_exception(exc_info: object, make_logs: Callable[..., Logs], lines: Lines) -> None:
+    """Without an exception there is nothing to show."""
+    make_logs().logger.error("a", exc_info=exc_info)
+    assert list(lines.events[0]) == ["event", "level", "timestamp"]
+
+
+def test_unprintable_exception(make_logs: Callable[..., Logs], lines: Lines) -> None:
+    """An exception that breaks its own printing is named at least."""
+    make_logs().logger.error("a", exc_info=Worse(SECRET))
+    assert "Worse" in lines.events[0]["exception"]
+    assert SECRET not in lines.text
+
+
+def test_render(make_logs: Callable[..., Logs], lines: Lines) -> None:
+    """A line can be had without writing it, sanitized like the others."""
+    line = json.loads(make_logs().render("warning", "log.dropped", dropped=3, note="token=abc"))
+    assert line.pop("timestamp")
+    assert line == {"event": "log.dropped", "level": "warning", "dropped": 3, "note": "token=***"}
+    assert lines.raw == []
+
+
+def test_secret_names(make_logs: Callable[..., Logs], lines: Lines) -> None:
+    """The configuration's names and the caller's are masked too."""
+    make_logs(secret_names=["X-Operator"]).logger.info("a", url="/e?own_name=1&x-operator=2&x=3")
+    assert lines.events[0]["url"] == "/e?own_name=***&x-operator=***&x=3"
+
+
+@FORMATS
+def test_records(shape: str, make_logs: Callable[..., Logs], lines: Lines) -> None:
+    """Records of the standard library pass the same chain: arguments, exceptions and stacks."""
+    make_logs(shape).attach_standard_library()
+    logger = logging.getLogger("someone.else")
+    logger.info("got %s and %r", f"/e?token={SECRET}", {"X-Token": SECRET})
+    logger.debug("%(token)s", {"token": f"Bearer {SECRET}"}, stack_info=True)
+    logger.error("wrong %s %s", *[f"token={SECRET}"])
+    logger.log(5, "below")
+    logger.log(25, "between")
+    try:
+        fail(ValueError(f"token={SECRET}"))
+    except ValueError:
+        logger.exception("failed")
+    assert SECRET not in lines.text
+    assert "got /e?token=***" in lines.text
+    assert "Stack (most recent call last)" in lines.text
+    assert "wrong %s %s" in lines.text
+    assert "ValueError: token=***" in lines.text
+    assert "below" not in lines.text
+    assert "someone.else" in lines.text
+    if shape == "json":
+        assert [event["level"] for event in lines.events] == ["info", "debug", "error", "info", "error"]
+
+
+def test_warnings(make_logs: Callable[..., Logs], lines: Lines) -> None:
+    """Warnings are events."""
+    make_logs().attach_standard_library()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(False)
+        logging.captureWarnings(True)
+        warnings.warn(f"token={SECRET}", stacklevel=1)
+    assert lines.events[0]["logger"] == "py.warnings"
+    assert SECRET not in lines.text
+
+
+def test_detach_restores() -> None:
+    """Afterwards the standard library's logging is as it was, however often one attached."""
+    root, access = logging.getLogger(), logging.getLogger("aiohttp.access")
+    before = (root.handlers, list(root.handlers), root.level, access.disabled, warnings.showwarning)
+    logs = Logs(LogSettings(level="error"), Lines())
+    logs.detach()
+    logs.attach_standard_library()
+    logs.attach_standard_library()
+    assert access.disabled
+    assert root.level == logging.ERROR
+    logs.detach()
+    logs.detach()
+    assert (root.handlers, list(root.handlers), root.level, access.disabled, warnings.showwarning) == before
+
+
+def test_captured_warnings_stay_captured() -> None:
+    """Who captured warnings before goes on capturing them."""
+    logging.captureWarnings(True)
+    try:
+        captured = warnings.showwarning
+        logs = Logs(LogSettings(), Lines())
+        logs.attach_standard_library()
+        logs.detach()
+        assert warnings.showwarning is captured
+    finally:
+        logging.captureWarnings(False)
+
+
+@FORMATS
+async def test_planted_secret(shape: str, make_logs: Callable[..., Logs], lines: Lines) -> None:
+    """At DEBUG no way of logging, aiohttp's and asyncio's included, shows a planted secret."""
+    logs = make_logs(shape)
+    logs.attach_standard_library()
+    logs.logger.debug(
+        "a", headers=[{"x": ("Token", SECRET)}], secrets=(SECRET,), body=f"at {SECRET}".encode()
+    )
+    asyncio.get_running_loop().call_exception_handler(
+        {"message": f"token={SECRET}", "exception": ValueError(f"/e?token={SECRET}")}
+    )
+    logging.getLogger("aiohttp.access").info("GET /e?token=%s", "anything")
+
+    async def handle(_: web.BaseRequest) -> web.StreamResponse:
+        raise ValueError(f"for /e?token={SECRET}")
+
+    server = await asyncio.get_running_loop().create_server(web.Server(handle), "127.0.0.1", 0)
+    good = request("GET", f"/e?token={SECRET}", [("X-VX11-Token", SECRET)])
+    for raw in (good, f"GET /e?token={SECRET}\x01 HTTP/1.1\r\n\r\n".encode(), bad_header()):
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(raw)
+        writer.write_eof()
+        await reader.read()
+        writer.close()
+    server.close()
+    assert SECRET not in lines.text
+    assert "anything" not in lines.text
+    assert "Invalid" in lines.text
+    assert "ValueError: for /e?token=***" in lines.text
+
+
+def bad_header() -> bytes:
+    """Write a head whose token holds a byte that may not be there."""
+    return f"GET / HTTP/1.1\r\nHost: h\r\nX-VX11-Token: {SECRET}\x00\r\n\r\n".encode()
