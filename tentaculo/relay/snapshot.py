@@ -55,8 +55,10 @@ def build_snapshot(settings: Settings, *, metrics: Metrics, deadlines: Deadlines
 
 
 def credential_names(settings: Settings) -> frozenset[str]:
-    """Return the names of all credential headers."""
-    return frozenset(settings.credential_headers).union(*(r.credential_headers for r in settings.routes))
+    """Return the names of all headers that carry a credential, the clients' and the gateway's own."""
+    own = (upstream.credential.header for upstream in settings.upstreams if upstream.credential)
+    routes = (route.credential_headers for route in settings.routes)
+    return frozenset(settings.credential_headers).union(own, *routes)
 
 
 def _secret_names(settings: Settings) -> frozenset[bytes]:
