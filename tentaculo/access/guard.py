@@ -10,7 +10,6 @@ from tentaculo.access.principals import Principal, Principals
 from tentaculo.config.settings import Access, PrincipalSettings, RouteSettings
 from tentaculo.errors import AmbiguousCredential, Forbidden, RouteDisabled, Unauthorized
 
-
 # Whatever is not named here needs a principal token.
 UNCHECKED = frozenset({Access.PUBLIC, Access.UPSTREAM})
 

@@ -15,6 +15,7 @@ from tentaculo.errors import GatewayError, TooManyConnections
 from tentaculo.relay.downstream import DirectExchange, DownstreamConnection
 from tentaculo.relay.request import Request
 from tentaculo.relay.response import CLOSE
+from tentaculo.relay.timed import TimedConnection
 from tentaculo.upstream.deadlines import Deadlines
 from tentaculo.wire.forwarded import Peer, is_trusted
 
@@ -77,7 +78,7 @@ class Listener(web.Server):
         address = str(name[0]).removeprefix("::ffff:")
         return Peer(address, is_trusted(address, self._trusted_peers))
 
-    def admit(self, connection: DownstreamConnection) -> GatewayError | None:
+    def admit(self, connection: TimedConnection) -> GatewayError | None:
         """Count a new connection; return why it is refused, if it is."""
         self._open += 1
         self._per_client[connection.peer.address] += 1
@@ -91,7 +92,7 @@ class Listener(web.Server):
             return TooManyConnections("connections_per_client", headers=RETRY_AFTER)
         return None
 
-    def released(self, connection: DownstreamConnection) -> None:
+    def released(self, connection: TimedConnection) -> None:
         """Count a connection that is gone."""
         address = connection.peer.address
         self._open -= 1
@@ -105,7 +106,7 @@ class Listener(web.Server):
         """How many clients are connected."""
         return self._open
 
-    def refused(self, connection: DownstreamConnection, error: GatewayError) -> bytes:
+    def refused(self, connection: TimedConnection, error: GatewayError) -> bytes:
         """Return the answer for a connection that ends before a request was parsed."""
         return self._relay.unparsed(connection.peer, error)
 

@@ -1,0 +1,207 @@
+"""A client's connection with what aiohttp's lacks: limits on waiting, for heads and for slow clients.
+
+It also knows who the client is, refuses it when there are too many, and tells whoever sends when
+the client takes no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import fcntl
+import socket
+import struct
+import termios
+from typing import TYPE_CHECKING, Protocol
+
+from aiohttp import web
+
+from tentaculo.errors import GatewayError, RequestTimeout
+from tentaculo.upstream.deadlines import NEVER
+from tentaculo.wire.forwarded import untrusted_lines
+
+if TYPE_CHECKING:
+    from tentaculo.relay.listener import Listener
+
+REFUSAL_SECONDS = 1.0
+
+
+class Flow(Protocol):
+    """What wants to know whether the client takes more bytes."""
+
+    def client_paused(self) -> None:
+        """Stop sending."""
+
+    def client_resumed(self) -> None:
+        """Go on sending."""
+
+    def client_stalled(self) -> None:
+        """Give up: the client took nothing for too long."""
+
+
+class Waiting(enum.Enum):
+    """What a connection's deadline is for."""
+
+    HEAD = "head"
+    CLIENT = "client"
+
+
+class TimedConnection(web.RequestHandler):
+    """A client's connection; `peer` and its `forwarded` lines are set once it is made.
+
+    `head_bytes` counts what came of a head that is not whole, and is -1 between heads.
+    """
+
+    __slots__ = (
+        "_leaving",
+        "_socket_descriptor",
+        "_unsent",
+        "_waiting",
+        "deadline",
+        "flow",
+        "forwarded",
+        "head_bytes",
+        "listener",
+        "peer",
+        "refusal",
+    )
+
+    def __init__(self, listener: Listener, *, loop: asyncio.AbstractEventLoop) -> None:
+        limits = listener.limits
+        # The parser names the limit that was passed, so the two must differ to be told apart.
+        super().__init__(
+            listener,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]
+            keepalive_timeout=limits.keep_alive,
+            max_line_size=limits.request_line,
+            max_field_size=limits.header + (limits.header == limits.request_line),
+            max_headers=listener.max_fields,
+            lingering_time=listener.lingering_seconds,
+            read_bufsize=listener.read_buffer,
+            auto_decompress=False,
+        )
+        self.listener = listener
+        self.head_bytes = 0
+        self._leaving: asyncio.Transport | None = None
+        self.refusal: GatewayError | None = None
+        self._socket_descriptor = -1
+        self._unsent = 0
+        self._waiting = Waiting.HEAD
+        self.deadline = NEVER
+        self.flow: Flow | None = None
+
+    # Life.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Admit or refuse the connection, and start the timer of its first head."""
+        super().connection_made(transport)
+        self._socket_descriptor = transport.get_extra_info("socket").fileno()
+        self.peer = self.listener.peer_of(transport)
+        self.forwarded = b"" if self.peer.trusted else untrusted_lines(self.peer)
+        self.refusal = self.listener.admit(self)
+        patience = self.listener.limits.header_timeout
+        self.watch(Waiting.HEAD, patience if self.refusal is None else min(patience, REFUSAL_SECONDS))
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forget the connection."""
+        super().connection_lost(exc)
+        self.listener.deadlines.forget(self)
+        self.listener.released(self)
+
+    def force_close(self) -> None:
+        """Close, but not without bound when the client takes nothing of what is left."""
+        if self.transport is not None:
+            self.watch_close()
+        super().force_close()
+
+    def watch_close(self) -> None:
+        """Give what is unsent `write_timeout` for each bit of progress, then cut it."""
+        transport = self._leaving = self.transport
+        if transport is not None and transport.get_write_buffer_size():
+            self._unsent = self._outstanding(transport)
+            self.watch(Waiting.CLIENT, self.listener.limits.write_timeout)
+
+    def cut(self) -> None:
+        """Reset the connection, so that the client can't take what it got for all there is."""
+        transport = self.transport
+        if transport is not None:
+            sock = transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            transport.abort()
+
+    def refuse(self, error: GatewayError) -> None:
+        transport = self.transport
+        if transport is not None and not transport.is_closing():
+            transport.write(self.listener.refused(self, error))
+            self.force_close()
+
+    # Writing.
+
+    def pause_writing(self) -> None:
+        """The client is slow: stop whoever sends, and time its progress."""
+        super().pause_writing()
+        if self.flow is not None:
+            self.flow.client_paused()
+        if self.transport is not None:
+            self._unsent = self._outstanding(self.transport)
+        self.watch(Waiting.CLIENT, self.listener.limits.write_timeout)
+
+    def resume_writing(self) -> None:
+        """The client took what was written."""
+        super().resume_writing()
+        self.listener.deadlines.forget(self)
+        if self.flow is not None:
+            self.flow.client_resumed()
+
+    def _outstanding(self, transport: asyncio.Transport) -> int:
+        """Bytes that the client's system has not acknowledged yet."""
+        return transport.get_write_buffer_size() + _unacknowledged(self._socket_descriptor)
+
+    # Timers.
+
+    def watch(self, waiting: Waiting, seconds: float) -> None:
+        self._waiting = waiting
+        self.deadline = self.listener.deadlines.clock() + seconds
+        self.listener.deadlines.watch(self)
+
+    def head_arrived(self) -> None:
+        """Stop the timer of a head that is whole."""
+        if self._waiting is Waiting.HEAD:
+            self.listener.deadlines.forget(self)
+
+    def expire(self) -> None:
+        """Act on the deadline: a head that did not come, or a client that takes nothing."""
+        if self._waiting is Waiting.HEAD:
+            self.deadline = NEVER
+            self._head_overdue()
+        else:
+            self._check_progress()
+
+    def _head_overdue(self) -> None:
+        if self.head_bytes > 0 and self.refusal is None:
+            self.refuse(RequestTimeout("head"))
+        else:
+            self.force_close()
+
+    def _check_progress(self) -> None:
+        """Cut a client that took nothing since the last look; a slow one goes on."""
+        transport = self.transport or self._leaving
+        unsent = self._outstanding(transport) if transport is not None else 0
+        if 0 < unsent < self._unsent:
+            self._unsent = unsent
+            self.watch(Waiting.CLIENT, self.listener.limits.write_timeout)
+            return
+        self.listener.deadlines.forget(self)
+        if self.flow is not None:
+            self.flow.client_stalled()
+        if transport is not None:
+            transport.abort()
+
+
+def _unacknowledged(descriptor: int) -> int:
+    """Bytes in the socket's send queue (Linux SIOCOUTQ), 0 where the system can't tell."""
+    try:
+        return int(struct.unpack("i", fcntl.ioctl(descriptor, termios.TIOCOUTQ, b"\0\0\0\0"))[0])
+    except (OSError, ValueError):
+        return 0
