@@ -20,6 +20,7 @@ class RoutePlan:
 
     `request_lines` and `response_lines` are header bytes that are the same for every exchange;
     `silent_lines` are added to a reply to a checked call where the upstream said nothing itself.
+    `rewrite_depth` counts the segments at the beginning of every matching path that are replaced.
     """
 
     name: str
@@ -40,15 +41,15 @@ class RoutePlan:
     vary_line: bytes
     silent_lines: bytes
     keep_credentials: bool
-    rewrite_from: str | None
+    rewrite_depth: int | None
     rewrite_to: str
 
     def rewritten(self, path: str) -> str:
-        """Return the path that the upstream is asked for."""
-        if self.rewrite_from is None or not path.startswith(self.rewrite_from):
+        """Return the path that the upstream is asked for; the prefix goes, however it is spelled."""
+        if self.rewrite_depth is None:
             return path
-        rest = path[len(self.rewrite_from) :]
-        return (self.rewrite_to + rest) if rest.startswith("/") else f"{self.rewrite_to}/{rest}"
+        rest = path.split("/", self.rewrite_depth + 1)[self.rewrite_depth + 1 :]
+        return "/".join((self.rewrite_to, *rest)) or "/"
 
 
 def compile_route(
@@ -95,7 +96,7 @@ def compile_route(
         vary_line=vary,
         silent_lines=private + vary,
         keep_credentials=route.forward_credential or route.access is Access.UPSTREAM,
-        rewrite_from=route.rewrite.prefix.rstrip("/") if route.rewrite else None,
+        rewrite_depth=route.rewrite.prefix.rstrip("/").count("/") if route.rewrite else None,
         rewrite_to=route.rewrite.replacement.rstrip("/") if route.rewrite else "",
     )
 

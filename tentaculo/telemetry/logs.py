@@ -18,7 +18,6 @@ from typing import Any
 
 import orjson
 import structlog
-from structlog.contextvars import merge_contextvars
 from structlog.typing import FilteringBoundLogger
 
 from tentaculo.config.settings import LogSettings
@@ -53,7 +52,6 @@ class Logs:
         self._sink = sink
         self._level = logging.getLevelNamesMapping()[settings.level.upper()]
         self._processors: tuple[Processor, ...] = (
-            merge_contextvars,
             Stamp(),
             format_exception,
             EventSanitizer((*settings.sanitize, *secret_names)),

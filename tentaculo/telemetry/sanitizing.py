@@ -24,7 +24,10 @@ URL_KEYS = frozenset({"url", "path", "query", "target", "location", "referer"})
 _CODE = re.compile(r"[a-z]+(?:_[a-z]+)*\Z")
 _MAX_PLANS = 1024
 
-_URL, _TEXT, _OWN, _SECRET, _CODE_KEY = range(5)
+# A new one for every event, without letters to make a name of.
+_STAMP_TEXT = re.compile(r"[0-9T:.Z+-]{,40}\Z")
+
+_URL, _TEXT, _OWN, _STAMP, _SECRET, _CODE_KEY = range(6)
 _HARMLESS = frozenset({int, float, bool, type(None)})
 
 
@@ -54,15 +57,19 @@ class EventSanitizer:
                 plan = self._plan(key)
             if kind is str and plan <= _OWN:
                 shown = mask_values(value, secrets) if secrets and plan < _OWN else value
-                if shown not in clean[plan == _URL]:
+                if not (shown.isalnum() or shown in clean[plan == _URL]):
                     shown = self._sanitizer.url(shown) if plan == _URL else self._sanitizer.text(shown)
                 event[key] = shown
-            elif kind not in _HARMLESS or plan >= _SECRET:
+            elif kind in _HARMLESS and plan < _SECRET:
+                continue
+            elif not (plan == _STAMP and kind is str and _STAMP_TEXT.match(value)):
                 event[key] = self._sanitized(value, plan, secrets)
         return event
 
     def _plan(self, key: str) -> int:
-        if key in OWN_KEYS:
+        if key == "timestamp":
+            plan = _STAMP
+        elif key in OWN_KEYS:
             plan = _OWN
         elif key == "code":
             plan = _CODE_KEY
@@ -79,6 +86,7 @@ class EventSanitizer:
             plan = _OWN if isinstance(value, str) and _CODE.match(value) else _SECRET
         if plan == _SECRET:
             return _hidden(value)
+        plan = _OWN if plan == _STAMP else plan
         sanitize = self._sanitizer.url if plan == _URL else self._sanitizer.text
         values = _Values(self._sanitizer, sanitize, () if plan == _OWN else secrets)
         return values.sanitized(value, MAX_DEPTH)

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import structlog
 from aiohttp import web
 
 from tentaculo.config.settings import LogSettings
@@ -101,15 +100,6 @@ def test_level(level: str, make_logs: Callable[..., Logs], lines: Lines) -> None
     expected = list(LEVELS[LEVELS.index(level) :])
     assert [event["level"] for event in lines.events if event["event"] == "own"] == expected
     assert [event["level"] for event in lines.events if event["event"] == "foreign"] == expected
-
-
-def test_context_variables(make_logs: Callable[..., Logs], lines: Lines) -> None:
-    """What is bound to the context is in every event."""
-    logs = make_logs()
-    with structlog.contextvars.bound_contextvars(request_id="r1"):
-        logs.logger.info("a")
-    logs.logger.info("b")
-    assert [event.get("request_id") for event in lines.events] == ["r1", None]
 
 
 SHAPES = {

@@ -1,0 +1,53 @@
+"""Fronts, upstreams and slow clients that end with the test."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+
+from tests.fakes.behaviours import BEHAVIOURS
+from tests.fakes.upstream import ScriptedUpstream
+from tests.relay.front import Front, SlowClient
+
+StartFront = Callable[[str], Awaitable[Front]]
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[ScriptedUpstream]:
+    """A scripted upstream."""
+    scripted = ScriptedUpstream(BEHAVIOURS)
+    await scripted.start()
+    yield scripted
+    await scripted.stop()
+
+
+@pytest.fixture
+async def start_front(caplog: pytest.LogCaptureFixture) -> AsyncIterator[StartFront]:
+    """Start fronts from YAML text; none may make a library complain, or forget an exchange."""
+    async with AsyncExitStack() as stack:
+
+        async def start(text: str) -> Front:
+            front = Front(text)
+            stack.callback(lambda: _check_over(front, caplog))
+            await front.start()
+            stack.push_async_callback(front.aclose)
+            return front
+
+        yield start
+
+
+def _check_over(front: Front, caplog: pytest.LogCaptureFixture) -> None:
+    assert not [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert front.relay.open_exchanges == 0
+    assert len(front.relay.streams) == 0
+
+
+@pytest.fixture
+async def slow_client() -> AsyncIterator[SlowClient]:
+    """A client that takes no byte unless told to."""
+    client = SlowClient()
+    yield client
+    client.close()

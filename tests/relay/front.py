@@ -1,0 +1,135 @@
+"""The relay behind its own listener: real sockets, a movable clock, log and metrics in hand."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from pathlib import Path
+
+from tentaculo.config.loader import load_text
+from tentaculo.relay.listener import Listener
+from tentaculo.relay.relay import Relay
+from tentaculo.relay.snapshot import build_snapshot, credential_names
+from tentaculo.relay.streams import Streams
+from tentaculo.telemetry.logs import Logs
+from tentaculo.telemetry.metrics import Metrics
+from tentaculo.upstream.deadlines import Deadlines
+from tests.fakes.client import Fields, RawClient, request
+from tests.fakes.clock import Clock
+from tests.fakes.gates import eventually
+from tests.fakes.messages import Message
+from tests.functional.running import GOOD, LogTap
+
+SMALL = 8 * 1024
+
+
+class Front:
+    """One relay with its listener; nothing expires unless `pass_time` says so."""
+
+    def __init__(self, text: str) -> None:
+        self.settings = settings = load_text(text, source=Path("tentaculo.yaml"), environ={})
+        self.clock = Clock()
+        self.deadlines = Deadlines(self.clock, tick=3600)
+        self.logs = LogTap()
+        self._metrics = Metrics(version="0")
+        self._loop = asyncio.get_running_loop()
+        log = Logs(settings.log, self.logs, secret_names=credential_names(settings)).logger
+        snapshot = build_snapshot(settings, metrics=self._metrics, deadlines=self.deadlines)
+        self.relay = Relay(snapshot, log, self._metrics, Streams(settings.limits.streams), self._loop)
+        self.listener = Listener(
+            self.relay,
+            limits=settings.limits,
+            trusted_peers=settings.trusted_peers,
+            deadlines=self.deadlines,
+        )
+        self._clients: list[RawClient] = []
+        self._server: asyncio.Server
+
+    async def start(self, host: str = "127.0.0.1") -> None:
+        """Listen."""
+        self._server = await self._loop.create_server(self.listener, host, 0)
+
+    async def aclose(self) -> None:
+        """Drop the clients and close everything."""
+        for client in self._clients:
+            client.leave()
+        self._server.close()
+        await self.listener.shutdown(1)
+        await eventually(lambda: self.listener.open_connections == 0)
+        self.relay.snapshot.close()
+        self.deadlines.close()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def client(self, host: str = "127.0.0.1") -> RawClient:
+        """Open a connection."""
+        client = await RawClient.connect(host, self.port)
+        self._clients.append(client)
+        return client
+
+    async def call(
+        self, target: str = "/echo", fields: Fields = GOOD, body: bytes = b"", *, method: str = "GET"
+    ) -> Message:
+        """Make one call on a connection of its own; without a body it leaves an idle connection upstream."""
+        client = await self.client()
+        await client.send(request(method, target, [*fields, ("Connection", "close")], body))
+        reply = await client.reply(method)
+        await client.aclose()
+        return reply
+
+    async def closed(self) -> None:
+        """Wait until the gateway has no client left."""
+        await eventually(lambda: self.listener.open_connections == 0)
+
+    def pass_time(self, seconds: float) -> None:
+        """Move the clock and let what is overdue expire."""
+        self.clock.advance(seconds)
+        self.deadlines.sweep()
+
+    def metric(self, pattern: str) -> float:
+        """Sum the samples whose name and labels match a regular expression."""
+        lines = self._metrics.exposition()[0].decode().splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if re.match(pattern, line))
+
+
+class SlowClient:
+    """A client that takes no byte unless told to, over a connection that holds few of them."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
+        self._socket.setblocking(False)
+
+    async def connect(self, front: Front) -> None:
+        """Connect; the gateway's end gets a small buffer too."""
+        before = set(front.listener.connections)
+        await self._loop.sock_connect(self._socket, ("127.0.0.1", front.port))
+        await eventually(lambda: len(front.listener.connections) > len(before))
+        (connection,) = set(front.listener.connections) - before
+        assert connection.transport is not None
+        sock = connection.transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
+
+    async def send(self, data: bytes) -> None:
+        """Send."""
+        await self._loop.sock_sendall(self._socket, data)
+
+    async def take(self, size: int) -> bytes:
+        """Take up to `size` bytes; fewer only at the end."""
+        data = b""
+        while len(data) < size:
+            async with asyncio.timeout(5):
+                piece = await self._loop.sock_recv(self._socket, min(size - len(data), SMALL))
+            if not piece:
+                break
+            data += piece
+        return data
+
+    def close(self) -> None:
+        """Close."""
+        self._socket.close()
