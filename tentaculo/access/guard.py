@@ -13,6 +13,9 @@ from tentaculo.errors import AmbiguousCredential, Forbidden, RouteDisabled, Unau
 # Whatever is not named here needs a principal token.
 UNCHECKED = frozenset({Access.PUBLIC, Access.UPSTREAM})
 
+# RFC 9110 section 15.5.2 asks for one; no browser opens a dialogue for this scheme.
+CHALLENGE = (("WWW-Authenticate", 'Token realm="tentaculo"'),)
+
 
 @dataclass(frozen=True, slots=True)
 class Guard:
@@ -34,12 +37,12 @@ class Guard:
 
     def _principal(self, credentials: Sequence[bytes]) -> Principal:
         if not credentials:
-            raise Unauthorized("missing")
+            raise Unauthorized("missing", headers=CHALLENGE)
         if len(credentials) > 1:
             raise AmbiguousCredential("ambiguous")
         principal = self.principals.authenticate(credentials[0])
         if principal is None:
-            raise Unauthorized("unknown")
+            raise Unauthorized("unknown", headers=CHALLENGE)
         if principal.name not in self.allowed:
             raise Forbidden("route_not_allowed")
         return principal

@@ -67,6 +67,8 @@ class Record:
         event = self._event(secrets, status, seconds)
         if self.error is not None:
             self._count_fault()
+        elif self.client_gone or self.stalled:
+            event["code"] = "client_gone" if self.client_gone else "slow_client"
         elif plan is None:  # a health check
             relay.log.debug("request.finished", **event)
             return
@@ -125,6 +127,4 @@ class Record:
         if self.error is not None:
             event["code"] = self.error.code
             event["reason"] = self.error.reason
-        elif self.client_gone or self.stalled:
-            event["code"] = "client_gone" if self.client_gone else "slow_client"
         return event

@@ -93,7 +93,7 @@ class Front:
     def metric(self, pattern: str) -> float:
         """Sum the samples whose name and labels match a regular expression."""
         lines = self._metrics.exposition()[0].decode().splitlines()
-        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if re.match(pattern, line))
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if re.match(f"(?!#){pattern}", line))
 
 
 class SlowClient:

@@ -206,6 +206,7 @@ class ClientEnd(BaseProtocol):
     def __init__(self, peer: Peer = CLIENT) -> None:
         super().__init__(asyncio.get_running_loop())
         self.peer = peer
+        self.transport = RecordingTransport()
 
 
 def parsed_request(data: bytes) -> Request:

@@ -1,0 +1,125 @@
+"""Settings compiled into what an exchange decides with."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tentaculo.config.settings import (
+    Access,
+    PrincipalSettings,
+    RouteSettings,
+    Secret,
+    Server,
+    Settings,
+    UpstreamCredential,
+    UpstreamSettings,
+)
+from tentaculo.errors import RouteNotFound
+from tentaculo.relay.snapshot import Snapshot, build_snapshot, credential_names
+from tentaculo.telemetry.metrics import Metrics
+from tentaculo.upstream.deadlines import Deadlines
+from tests.fakes.gates import eventually
+from tests.relay.parts import BACKEND, CALLER, TOKEN, route_of, settings_of
+from tests.upstream.fakes import ManualServer
+from tests.upstream.pooled import serve
+
+OTHER = UpstreamSettings(
+    name="other",
+    server=Server("http", "other.test", 80),
+    credential=UpstreamCredential("X-Service-Token", Secret("s3rvice-secret")),
+)
+
+
+def build(settings: Settings, metrics: Metrics | None = None) -> Snapshot:
+    """Compile settings."""
+    return build_snapshot(settings, metrics=metrics or Metrics(version="0"), deadlines=Deadlines())
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ManualServer]:
+    """A server that says nothing by itself."""
+    server = ManualServer()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+def test_routes_are_found_with_their_plans() -> None:
+    """Host, path and methods of each route hold, and what is found is its compiled plan."""
+    snapshot = build(
+        settings_of(
+            route_of(name="narrow", host="inner.test", methods=frozenset({"GET"})),
+            route_of(name="wide", access=Access.PUBLIC),
+        )
+    )
+    assert snapshot.table.match("inner.test", "/api/a", "GET").name == "narrow"
+    assert snapshot.table.match("outer.test", "/api/a", "POST").name == "wide"
+    with pytest.raises(RouteNotFound):
+        snapshot.table.match("inner.test", "/elsewhere", "GET")
+
+
+def test_routes_of_an_upstream_share_its_pool() -> None:
+    """Each upstream has one pool, whether a route uses it or not."""
+    routes = route_of(name="a", path="/a"), route_of(name="b", path="/b")
+    snapshot = build(settings_of(*routes, upstreams=(BACKEND, OTHER)))
+    first, second = (snapshot.table.match("", path, "GET") for path in ("/a", "/b"))
+    assert first.pool is second.pool is snapshot.pools["backend"]
+    assert set(snapshot.pools) == {"backend", "other"}
+
+
+def test_routes_know_the_principals() -> None:
+    """A principal's token opens the routes that it may use."""
+    settings = settings_of(route_of(), principals=(CALLER, PrincipalSettings(name="x", digests=(b"x" * 32,))))
+    principal = build(settings).table.match("", "/api/a", "GET").guard.admit([TOKEN])
+    assert principal is not None
+    assert principal.name == "caller"
+
+
+def test_requests_without_a_route_are_counted_apart() -> None:
+    """What matches no route has metrics of its own, under a name that no route can have."""
+    metrics = Metrics(version="0")
+    snapshot = build(settings_of(route_of()), metrics)
+    snapshot.unrouted.request_finished("GET", 404, 0.0)
+    snapshot.table.match("", "/api/a", "GET").metrics.request_finished("GET", 200, 0.0)
+    for route, status in (("-", "4xx"), ("api", "2xx")):
+        labels = {"route": route, "method": "GET", "status_class": status}
+        assert metrics.registry.get_sample_value("tentaculo_requests_total", labels) == 1
+
+
+def credential_settings() -> Settings:
+    """Name a credential header in every place that can."""
+    route: RouteSettings = route_of(credential_headers=("X-Route-Token",))
+    return settings_of(route, credential_headers=("X-VX11-Token",), upstreams=(BACKEND, OTHER))
+
+
+def test_names_of_credentials() -> None:
+    """The file's, the routes' and the upstreams' credential headers are all known as secret."""
+    assert credential_names(credential_settings()) == {"X-VX11-Token", "X-Route-Token", "X-Service-Token"}
+
+
+def test_names_of_secret_fields() -> None:
+    """Those, and the standard ones, keep their values out of the log, however they are spelled."""
+    assert build(credential_settings()).secret_names == {
+        b"authorization",
+        b"proxy-authorization",
+        b"x-vx11-token",
+        b"x-route-token",
+        b"x-service-token",
+    }
+
+
+async def test_close_leaves_no_connection(server: ManualServer) -> None:
+    """Closing a snapshot closes what its pools keep; an exchange in hand keeps its connection."""
+    upstream = UpstreamSettings(name="backend", server=Server("http", "127.0.0.1", server.port))
+    snapshot = build(settings_of(route_of(), upstreams=(upstream,)))
+    pool = snapshot.pools["backend"]
+    kept, used = await pool.connect(2.0), await pool.connect(2.0)
+    await serve(kept, await server.accept())
+    wire = await server.accept()
+    snapshot.close()
+    await eventually(lambda: pool.open_connections == 1)
+    assert (kept.is_open, used.is_open) == (False, True)
+    await serve(used, wire)
+    await eventually(lambda: pool.open_connections == 0)
