@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Callable, Mapping
 
 import pytest
 import uvloop
 
 
+class StrictLoop(uvloop.Loop):
+    """A loop that closes whatever a test left open, and then fails that test."""
+
+    def close(self) -> None:
+        with warnings.catch_warnings(record=True) as left_open:
+            warnings.simplefilter("always", ResourceWarning)
+            super().close()
+        if left_open:
+            pytest.fail("\n".join(str(warning.message) for warning in left_open))
+
+
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run every asynchronous test on uvloop."""
-    return {"uvloop": uvloop.new_event_loop}
+    return {"uvloop": StrictLoop}

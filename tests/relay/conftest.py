@@ -11,6 +11,7 @@ import pytest
 from tests.fakes.behaviours import BEHAVIOURS
 from tests.fakes.upstream import ScriptedUpstream
 from tests.relay.front import Front, SlowClient
+from tests.relay.parts import Upstream, open_upstream
 
 StartFront = Callable[[str], Awaitable[Front]]
 
@@ -51,3 +52,10 @@ async def slow_client() -> AsyncIterator[SlowClient]:
     client = SlowClient()
     yield client
     client.close()
+
+
+@pytest.fixture
+async def backend() -> AsyncIterator[Upstream]:
+    """An upstream connection whose other end is the test's."""
+    with open_upstream() as opened:
+        yield opened

@@ -150,7 +150,7 @@ class Relayed:
     """One answer between an upstream and a client, both of whose ends are the test's.
 
     `done` holds what the answer said at its end; `streams` the answers that opened a stream, of
-    which there is `room` for one or none.
+    which there is `room` for one or none; a client that is `gone` has no transport any more.
     """
 
     def __init__(
@@ -163,6 +163,7 @@ class Relayed:
         keep_alive: bool = True,
         whole: bool = True,
         room: bool = True,
+        gone: bool = False,
     ) -> None:
         self.upstream = upstream
         self.client = RecordingTransport()
@@ -170,7 +171,7 @@ class Relayed:
         self.streams: list[Answer] = []
         self._room = room
         self.answer = Answer(
-            self.client,
+            None if gone else self.client,
             self.done.append,
             plan_of(route or route_of()),
             self,

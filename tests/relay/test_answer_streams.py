@@ -1,0 +1,140 @@
+"""Which replies are streams, which may pass where a token opens one, and how they wait."""
+
+from __future__ import annotations
+
+import pytest
+
+from tentaculo.config.settings import RouteSettings
+from tentaculo.errors import GatewayError, NotAnEventStream, TooManyStreams, UpstreamRedirect, UpstreamTimeout
+from tentaculo.relay.answer import is_event_stream
+from tests.relay.parts import Relayed, Upstream
+from tests.relay.replies import CHUNKED, EVENTS, OK, PLAIN, PUBLIC, STREAM, TOKEN_STREAM, TYPE
+
+TYPES = {
+    b"text/event-stream": True,
+    b"Text/Event-Stream": True,
+    b"text/event-stream;charset=utf-8": True,
+    b"text/event-stream \t; charset=utf-8": True,
+    b"text/event-stream ": True,
+    b"text/event-stream, text/html": False,
+    b"text/event-streams": False,
+    b"text/event-stream x": False,
+    b"text/event": False,
+    b"application/json; a=text/event-stream": False,
+    b"": False,
+}
+
+
+@pytest.mark.parametrize(("content_type", "is_stream"), TYPES.items(), ids=[t.decode() for t in TYPES])
+def test_type_of_an_event_stream(content_type: bytes, is_stream: bool) -> None:
+    """Only the whole media type counts, in any case and with any parameters."""
+    assert is_event_stream(content_type) is is_stream
+
+
+JSON = b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+EMPTY = b"Content-Length: 0\r\n\r\n"
+VERDICTS: dict[str, tuple[str, bytes, type[GatewayError] | None]] = {
+    "stream": ("GET", EVENTS, None),
+    "no more": ("GET", b"HTTP/1.1 204 No Content\r\n\r\n", None),
+    "error": ("GET", b"HTTP/1.1 401 Unauthorized\r\n" + JSON, None),
+    "fault": ("GET", b"HTTP/1.1 503 Unavailable\r\n" + JSON, None),
+    "ordinary": ("GET", OK + JSON, NotAnEventStream),
+    "untyped": ("GET", OK + EMPTY, NotAnEventStream),
+    "partial": ("GET", b"HTTP/1.1 206 Partial\r\n" + TYPE + EMPTY, NotAnEventStream),
+    "created": ("GET", b"HTTP/1.1 201 Created\r\n" + JSON, NotAnEventStream),
+    "not modified": ("GET", b"HTTP/1.1 304 Not Modified\r\n\r\n", NotAnEventStream),
+    "redirect": ("GET", b"HTTP/1.1 302 Found\r\nLocation: /x\r\n" + EMPTY, UpstreamRedirect),
+    "permanent redirect": ("GET", b"HTTP/1.1 308 Moved\r\nLocation: /x\r\n" + EMPTY, UpstreamRedirect),
+    "redirect without a place": ("GET", b"HTTP/1.1 300 Choices\r\n" + EMPTY, UpstreamRedirect),
+    "HEAD of a stream": ("HEAD", OK + TYPE + b"\r\n", None),
+    "HEAD of another thing": ("HEAD", OK + b"Content-Length: 9\r\n\r\n", NotAnEventStream),
+    "OPTIONS": ("OPTIONS", OK + EMPTY, None),
+    "OPTIONS with a body": ("OPTIONS", OK + JSON, NotAnEventStream),
+    "OPTIONS without a length": ("OPTIONS", OK + b"\r\n", NotAnEventStream),
+}
+
+
+@pytest.mark.parametrize(("method", "reply", "error"), VERDICTS.values(), ids=VERDICTS)
+async def test_token_stream_yields_a_stream_or_an_error(
+    method: str, reply: bytes, error: type[GatewayError] | None, backend: Upstream
+) -> None:
+    """On a route that a token opens nothing else passes; a refused reply leaves no trace but its status."""
+    relayed = Relayed(backend, TOKEN_STREAM, method=method)
+    backend.sends(reply)
+    if error is None:
+        assert relayed.answer.started
+        return
+    (refusal,) = relayed.done
+    assert isinstance(refusal, error)
+    assert refusal.reason == reply[9:12].decode()
+    assert relayed.client.pieces == []
+    assert not relayed.answer.started
+    assert backend.transport.aborted
+
+
+@pytest.mark.parametrize(("method", "reply", "error"), VERDICTS.values(), ids=VERDICTS)
+async def test_other_stream_routes_take_any_reply(
+    method: str, reply: bytes, error: type[GatewayError] | None, backend: Upstream
+) -> None:
+    """Where the gateway checks a call itself, or nobody does, content types and redirects stay free."""
+    relayed = Relayed(backend, STREAM, method=method)
+    backend.sends(reply)
+    assert relayed.answer.started
+
+
+async def test_stream_opens_once(backend: Upstream) -> None:
+    """A stream is counted as its head comes, on any route, and its events pass as they come."""
+    relayed = Relayed(backend, PUBLIC)
+    backend.sends(EVENTS, b"9\r\ndata: 1\n\n\r\n")
+    assert relayed.streams == [relayed.answer]
+    assert relayed.answer.is_stream
+    assert relayed.client.pieces[1] == b"9\r\ndata: 1\n\n\r\n"
+
+
+NO_STREAMS = {
+    "HEAD": ("HEAD", EVENTS),
+    "error page": ("GET", b"HTTP/1.1 500 Oops\r\n" + TYPE + EMPTY),
+    "other type": ("GET", PLAIN),
+}
+
+
+@pytest.mark.parametrize(("method", "reply"), NO_STREAMS.values(), ids=NO_STREAMS)
+async def test_no_stream_opens(method: str, reply: bytes, backend: Upstream) -> None:
+    """What has no events is not counted as a stream, and finds no limit reached."""
+    relayed = Relayed(backend, PUBLIC, method=method, room=False)
+    backend.sends(reply)
+    assert relayed.done == [None]
+    assert not relayed.answer.is_stream
+
+
+async def test_stream_too_many(backend: Upstream) -> None:
+    """Past the limit the upstream is left, and the client can still be answered."""
+    relayed = Relayed(backend, PUBLIC, room=False)
+    backend.sends(EVENTS)
+    assert isinstance(relayed.done[0], TooManyStreams)
+    assert relayed.client.pieces == []
+    assert backend.transport.aborted
+    assert not relayed.answer.is_stream
+
+
+PATIENCE = {
+    "stream": (PUBLIC, EVENTS, True),
+    "other reply on a stream route": (STREAM, CHUNKED, True),
+    "ordinary": (PUBLIC, CHUNKED, False),
+}
+
+
+@pytest.mark.parametrize(("route", "reply", "waits"), PATIENCE.values(), ids=PATIENCE)
+async def test_streams_may_be_silent(
+    route: RouteSettings, reply: bytes, waits: bool, backend: Upstream
+) -> None:
+    """An idle stream is no fault, before and after its first event; an idle ordinary reply is."""
+    relayed = Relayed(backend, route)
+    backend.sends(reply)
+    backend.pass_time(3600)
+    if not waits:
+        assert isinstance(relayed.done[0], UpstreamTimeout)
+        return
+    backend.sends(b"1\r\n\n\r\n")
+    backend.pass_time(3600)
+    assert relayed.done == []
