@@ -134,6 +134,8 @@ class DownstreamConnection(TimedConnection):
 
     def _next(self) -> None:
         """Begin what was parsed: at once where nothing must be waited for, else in aiohttp's task."""
+        if self._beginning:
+            return
         messages = self._messages
         self._beginning = True
         while messages and self._direct is None and self._handed_over is None and not self._force_close:
@@ -142,11 +144,17 @@ class DownstreamConnection(TimedConnection):
                 self._wake()
                 break
             messages.popleft()
-            if self._parser is not None:
-                self._parser.message_consumed()
             self._direct = exchange = self.listener.new_exchange(Request(message, payload, self))
+            self._make_room()
             exchange.begin()
         self._beginning = False
+
+    def _make_room(self) -> None:
+        """Let the parser go on where it held back pipelined requests."""
+        if self._parser is not None:
+            self._parser.message_consumed()
+        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
+            self._resume_reading_if_drained()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -161,7 +169,7 @@ class DownstreamConnection(TimedConnection):
         self._next_keepalive_close_time = close_time = self._loop.time() + self._keepalive_timeout
         if self._keepalive_handle is None:
             self._keepalive_handle = self._loop.call_at(close_time, self._process_keepalive)
-        if self._messages and not self._beginning:
+        if self._messages:
             self._next()
 
     def hand_over(self, exchange: DirectExchange, request: Request) -> None:

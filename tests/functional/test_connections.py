@@ -34,6 +34,18 @@ async def test_pipelined_requests_are_answered_in_order(
         assert (answer["target"], answer["body"]) == (f"/echo?n={number}", "b" * number)
 
 
+@pytest.mark.parametrize("fields", [GOOD, []], ids=["forwarded", "refused"])
+async def test_many_more_pipelined_requests_than_are_held(
+    fields: list[tuple[str, str]], start_gateway: StartGateway, upstream: ScriptedUpstream
+) -> None:
+    """Reading stops while many requests wait, and goes on when they are answered."""
+    gateway = await start_gateway(configuration(upstream.port))
+    client = await gateway.client()
+    await client.send(b"".join(request("GET", "/status/200", fields) for _ in range(500)))
+    statuses = {(await client.reply()).status for _ in range(500)}
+    assert statuses == {200 if fields else 401}
+
+
 @pytest.mark.parametrize(
     ("version", "connection", "stays"),
     [

@@ -28,7 +28,7 @@ class Front:
     """One relay with its listener; nothing expires unless `pass_time` says so."""
 
     def __init__(self, text: str) -> None:
-        self.settings = settings = load_text(text, source=Path("tentaculo.yaml"), environ={})
+        settings = load_text(text, source=Path("tentaculo.yaml"), environ={})
         self.clock = Clock()
         self.deadlines = Deadlines(self.clock, tick=3600)
         self.logs = LogTap()
@@ -44,6 +44,7 @@ class Front:
             deadlines=self.deadlines,
         )
         self._clients: list[RawClient] = []
+        self._snapshots = [snapshot]
         self._server: asyncio.Server
 
     async def start(self, host: str = "127.0.0.1") -> None:
@@ -57,8 +58,16 @@ class Front:
         self._server.close()
         await self.listener.shutdown(1)
         await eventually(lambda: self.listener.open_connections == 0)
-        self.relay.snapshot.close()
+        for snapshot in self._snapshots:
+            snapshot.close()
         self.deadlines.close()
+
+    def reload(self, text: str) -> None:
+        """Swap in another configuration."""
+        settings = load_text(text, source=Path("tentaculo.yaml"), environ={})
+        snapshot = build_snapshot(settings, metrics=self._metrics, deadlines=self.deadlines)
+        self._snapshots.append(snapshot)
+        self.relay.snapshot = snapshot
 
     @property
     def port(self) -> int:

@@ -1,0 +1,101 @@
+"""The second listener's answers, over a real socket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+from aiohttp import web
+
+from tentaculo.admin.app import build_app
+from tests.fakes.client import RawClient, request
+from tests.fakes.messages import Message
+
+Call = Callable[..., Awaitable[Message]]
+EXPOSITION = "text/plain; version=1.0.0; charset=utf-8"
+
+
+class Facts:
+    """What the application asks for."""
+
+    def __init__(self) -> None:
+        self.ready = True
+        self.calls = 0
+
+    def is_ready(self) -> bool:
+        """Say whether the gateway may get traffic."""
+        return self.ready
+
+    def exposition(self) -> tuple[bytes, str]:
+        """Count how often the metrics were asked for."""
+        self.calls += 1
+        return b"calls %d\n" % self.calls, EXPOSITION
+
+
+@pytest.fixture
+def facts() -> Facts:
+    """Facts that a test may change."""
+    return Facts()
+
+
+@pytest.fixture
+async def call(facts: Facts) -> AsyncIterator[Call]:
+    """Make one call to the application."""
+    async with AsyncExitStack() as stack:
+        runner = web.AppRunner(build_app(is_ready=facts.is_ready, exposition=facts.exposition))
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0]
+
+        async def make(target: str, method: str = "GET") -> Message:
+            client = await RawClient.connect(host, port)
+            await client.send(request(method, target, [("Connection", "close")]))
+            reply = await client.reply(method)
+            await client.aclose()
+            return reply
+
+        yield make
+
+
+@pytest.mark.parametrize(
+    ("target", "ready", "status", "body"),
+    [
+        ("/live", True, 200, b'{"status": "live"}'),
+        ("/live", False, 200, b'{"status": "live"}'),
+        ("/ready", True, 200, b'{"status": "ready"}'),
+        ("/ready", False, 503, b'{"status": "not_ready"}'),
+    ],
+)
+async def test_probes(
+    target: str, ready: bool, status: int, body: bytes, call: Call, facts: Facts
+) -> None:
+    """A gateway that ends is live but not ready."""
+    facts.ready = ready
+    reply = await call(target)
+    assert (reply.status, reply.body) == (status, body)
+    assert reply.head.value("Content-Type") == "application/json; charset=utf-8"
+
+
+async def test_metrics_are_those_of_now(call: Call) -> None:
+    """Each scrape asks anew, and the content type is the exposition's own."""
+    replies = [await call("/metrics") for _ in range(2)]
+    assert [reply.body for reply in replies] == [b"calls 1\n", b"calls 2\n"]
+    assert replies[0].head.values("Content-Type") == [EXPOSITION]
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status"),
+    [
+        ("HEAD", "/live", 200),
+        ("HEAD", "/metrics", 200),
+        ("POST", "/ready", 405),
+        ("GET", "/", 404),
+        ("GET", "/live/", 404),
+        ("GET", "/health", 404),
+    ],
+)
+async def test_nothing_else(method: str, target: str, status: int, call: Call) -> None:
+    """It has three paths, to be read."""
+    assert (await call(target, method)).status == status

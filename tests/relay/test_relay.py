@@ -1,0 +1,123 @@
+"""What exchanges share: ids, counts, the end of all, and answers to what was no request."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tentaculo.errors import BadRequest, GatewayError, TooManyConnections
+from tentaculo.relay.relay import random_request_id
+from tentaculo.wire.forwarded import Peer
+from tests.fakes.client import request, told
+from tests.fakes.gates import soon
+from tests.fakes.messages import read_reply, source_of
+from tests.fakes.upstream import ScriptedUpstream
+from tests.functional.configuration import configuration
+from tests.functional.running import GOOD
+from tests.relay.conftest import StartFront
+from tests.relay.front import Front
+
+OTHER_ROUTES = "routes:\n  - {name: other, path: /other, upstream: backend}\n"
+PEER = Peer("192.0.2.7", trusted=False)
+
+
+@pytest.fixture
+async def front(start_front: StartFront, upstream: ScriptedUpstream) -> Front:
+    """A front with no limits of note."""
+    return await start_front(configuration(upstream.port))
+
+
+def test_request_ids() -> None:
+    """They are 128 bits as hex, and no two are the same."""
+    ids = {random_request_id() for _ in range(100)}
+    assert len(ids) == 100
+    assert {len(one) for one in ids} == {32}
+    assert all(int(one, 16) >= 0 for one in ids)
+
+
+async def test_request_id_is_the_same_everywhere(front: Front) -> None:
+    """Client, upstream and log are told one id."""
+    front.relay.new_request_id = lambda: "the-id"
+    reply = await front.call()
+    assert reply.head.values("X-Request-Id") == ["the-id"]
+    assert ["X-Request-Id", "the-id"] in told(reply)["headers"]
+    assert front.logs.named("request.finished")[-1]["request_id"] == "the-id"
+
+
+async def test_finished_at_once(front: Front) -> None:
+    """Without an exchange there is nothing to wait for."""
+    assert await soon(front.relay.finished(60))
+
+
+async def test_finished_waits_for_the_last(front: Front, upstream: ScriptedUpstream) -> None:
+    """It comes back once the last exchange is over, whoever carries it."""
+    await front.call()
+    clients = [await front.client() for _ in range(2)]
+    for client in clients:
+        await client.send(request("GET", "/slow-head", GOOD))
+    for _ in range(3):
+        await upstream.next()
+    finished = asyncio.ensure_future(front.relay.finished(60))
+    clients[0].leave()
+    await front.logs.wait_for("request.finished", count=2)
+    assert not finished.done()
+    upstream.gates.open("head")
+    assert (await clients[1].reply()).status == 200
+    assert await soon(finished)
+    assert (await front.call()).status == 200, "what comes later is no matter"
+
+
+async def test_finished_gives_up(front: Front, upstream: ScriptedUpstream) -> None:
+    """It says so when time ran out; an exchange that ends later harms nobody."""
+    client = await front.client()
+    await client.send(request("GET", "/slow-head", GOOD))
+    await upstream.next()
+    assert not await soon(front.relay.finished(0.01))
+    upstream.gates.open("head")
+    assert (await client.reply()).status == 200
+    assert await soon(front.relay.finished(60))
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "refused"),
+    [
+        (BadRequest("why"), 400, 0),
+        (TooManyConnections("connections", headers=(("Retry-After", "1"),)), 503, 1),
+    ],
+    ids=["malformed", "too-many"],
+)
+async def test_unparsed(error: GatewayError, status: int, refused: int, front: Front) -> None:
+    """What never was a request is answered, logged and counted without one."""
+    reply = await read_reply(source_of(front.relay.unparsed(PEER, error)))
+    assert (reply.status, told(reply)["code"]) == (status, error.code)
+    assert reply.head.value("Connection") == "close"
+    (event,) = front.logs.named("request.finished")
+    assert (event["client"], event["code"], event["reason"]) == ("192.0.2.7", error.code, error.reason)
+    assert event["request_id"] == told(reply)["request_id"]
+    assert front.metric(r"tentaculo_connections_refused_total\{") == refused
+    assert front.metric(rf'tentaculo_requests_total\{{.*"{status // 100}xx"') == 1
+
+
+async def test_snapshot_is_that_of_the_beginning(front: Front, upstream: ScriptedUpstream) -> None:
+    """An exchange keeps the snapshot that it began with; the next one takes the new."""
+    client = await front.client()
+    await client.send(request("GET", "/slow-head", GOOD))
+    await upstream.next()
+    front.reload(configuration(upstream.port, routes=OTHER_ROUTES))
+    upstream.gates.open("head")
+    assert (await client.reply()).status == 200
+    await client.send(request("GET", "/echo", GOOD))
+    assert (await client.reply()).status == 404
+    assert [event["route"] for event in front.logs.events if "route" in event] == ["everything"]
+
+
+async def test_draining_closes_connections(front: Front) -> None:
+    """While draining, every reply ends its connection, and the health says no."""
+    front.relay.draining = True
+    client = await front.client()
+    await client.send(request("GET", "/echo", GOOD))
+    reply = await client.reply()
+    assert (reply.status, reply.head.value("Connection")) == (200, "close")
+    assert await client.ended()
+    assert (await front.call("/health", ())).status == 503

@@ -1,0 +1,275 @@
+"""Waiting for a client: heads that do not come, and bytes that are not taken."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import struct
+import termios
+
+import pytest
+
+from tentaculo.relay.downstream import DownstreamConnection
+from tests.fakes.client import RawClient, request, told
+from tests.fakes.gates import eventually
+from tests.fakes.messages import Cut
+from tests.fakes.upstream import ScriptedUpstream
+from tests.functional.configuration import configuration
+from tests.functional.running import GOOD
+from tests.relay.conftest import StartFront
+from tests.relay.front import Front, SlowClient
+
+LIMITS = "header_timeout: 10s, write_timeout: 20s, connections: 2"
+HEAD = b"GET /health HTTP/1.1\r\nHost: gateway.test\r\n"
+
+
+@pytest.fixture
+async def front(start_front: StartFront, upstream: ScriptedUpstream) -> Front:
+    """A front with ten seconds for a head and twenty for a client that takes nothing."""
+    return await start_front(configuration(upstream.port, limits=LIMITS))
+
+
+async def connected(front: Front, count: int = 1) -> RawClient:
+    """Open a connection that the gateway knows of."""
+    client = await front.client()
+    await eventually(lambda: front.listener.open_connections == count)
+    return client
+
+
+async def heard(front: Front, client: RawClient, data: bytes) -> None:
+    """Send bytes that make no whole request, and wait until the gateway has read them."""
+    connection = next(c for c in front.listener.connections if isinstance(c, DownstreamConnection))
+    before = connection.head_bytes
+    await client.send(data)
+    await eventually(lambda: connection.head_bytes == max(before, 0) + len(data))
+
+
+# Heads.
+
+
+async def test_silent_client_is_let_go_without_an_answer(front: Front) -> None:
+    """Nothing asked, nothing answered, nothing logged."""
+    client = await connected(front)
+    front.pass_time(9.9)
+    assert front.listener.connections
+    front.pass_time(0.2)
+    assert await client.rest() == b""
+    assert front.logs.lines == []
+
+
+async def test_head_that_does_not_end(front: Front) -> None:
+    """A head has its time from the connection's beginning, however it trickles."""
+    client = await connected(front)
+    front.pass_time(6)
+    await heard(front, client, HEAD)
+    front.pass_time(3)
+    await heard(front, client, b"X-A: b\r\n")
+    front.pass_time(1.1)
+    reply = await client.reply()
+    assert (reply.status, told(reply)["code"]) == (408, "request_timeout")
+    assert reply.head.value("Connection") == "close"
+    assert await client.ended()
+    (event,) = front.logs.named("request.finished")
+    assert (event["code"], event["reason"]) == ("request_timeout", "head")
+
+
+async def test_each_head_has_its_own_time(front: Front) -> None:
+    """The time of the next head begins with its first byte; between heads only keep-alive counts."""
+    client = await connected(front)
+    front.pass_time(9)
+    await client.send(HEAD + b"\r\n")
+    assert (await client.reply()).status == 200
+    front.pass_time(1000)
+    await heard(front, client, HEAD)
+    front.pass_time(9)
+    await client.send(b"\r\n")
+    assert (await client.reply()).status == 200
+    await heard(front, client, HEAD)
+    front.pass_time(10)
+    assert (await client.reply()).status == 408
+
+
+async def test_exchange_in_hand_has_no_time_for_its_head(front: Front, upstream: ScriptedUpstream) -> None:
+    """A head that came is not timed any more."""
+    client = await connected(front)
+    await client.send(request("GET", "/slow-head", GOOD))
+    await upstream.next()
+    front.pass_time(20)  # less than the upstream may take
+    upstream.gates.open("head")
+    assert (await client.reply()).status == 200
+
+
+# Refused connections.
+
+
+async def test_refused_connection_is_told_when_it_asks(front: Front) -> None:
+    """A connection too many is answered by 503 to its first bytes, whole or not, and closed."""
+    await connected(front)
+    await connected(front, 2)
+    client = await connected(front, 3)
+    await client.send(b"G")
+    reply = await client.reply()
+    assert (reply.status, told(reply)["code"]) == (503, "too_many_connections")
+    assert (reply.head.value("Retry-After"), reply.head.value("Connection")) == ("1", "close")
+    await client.send(HEAD + b"\r\n")
+    assert await client.ended()
+
+
+async def test_silent_refused_connection_does_not_last(front: Front) -> None:
+    """One that asks nothing is closed after a second, without an answer."""
+    await connected(front)
+    await connected(front, 2)
+    client = await connected(front, 3)
+    front.pass_time(1.1)
+    assert await client.rest() == b""
+    await eventually(lambda: front.listener.open_connections == 2)
+
+
+async def test_refused_connection_has_no_more_time_than_others(
+    start_front: StartFront, upstream: ScriptedUpstream
+) -> None:
+    """The second is a bound: where heads have less, so has a refused connection."""
+    front = await start_front(configuration(upstream.port, limits="header_timeout: 200ms, connections: 1"))
+    await connected(front)
+    refused = await connected(front, 2)
+    front.pass_time(0.3)
+    assert await refused.ended()
+
+
+# Clients that take nothing.
+
+
+async def stuck(front: Front) -> DownstreamConnection:
+    """Wait until nothing moves any more towards the one client."""
+    (connection,) = front.listener.connections
+    assert isinstance(connection, DownstreamConnection)
+    await eventually(lambda: connection.writing_paused or connection.transport is None)
+    return connection
+
+
+def outstanding(connection: DownstreamConnection) -> int:
+    """Bytes that the gateway's process and system hold for the client."""
+    transport = connection.transport
+    assert transport is not None
+    descriptor = transport.get_extra_info("socket").fileno()
+    queued = struct.unpack("i", fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)))[0]
+    return transport.get_write_buffer_size() + int(queued)
+
+
+async def settle(connection: DownstreamConnection) -> None:
+    """Wait until the system has taken all that it will."""
+    before = -1
+    while before != (before := outstanding(connection)):
+        await asyncio.sleep(0.05)  # nothing tells of bytes that do not move
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["handed-over", "at-once"])
+async def test_client_that_takes_nothing(
+    warm: bool, front: Front, upstream: ScriptedUpstream, slow_client: SlowClient
+) -> None:
+    """A client without progress for `write_timeout` is cut, and the upstream let go."""
+    if warm:
+        await front.call()
+        await front.closed()
+    await slow_client.connect(front)
+    await slow_client.send(request("GET", "/huge?bytes=100000000", GOOD))
+    await settle(await stuck(front))
+    front.pass_time(20)
+    front.pass_time(20)  # the first look may have seen the last bytes go
+    await upstream.exchanges[-1].gone()
+    await front.closed()
+    event = front.logs.named("request.finished")[-1]
+    assert (event["status"], event["code"]) == (200, "slow_client")
+    assert front.metric(r".*upstream_faults") == 0
+
+
+async def test_slow_client_that_takes_a_little(
+    front: Front, upstream: ScriptedUpstream, slow_client: SlowClient
+) -> None:
+    """Any progress within `write_timeout` gives a client its time again, and all of the body."""
+    await slow_client.connect(front)
+    await slow_client.send(request("GET", "/huge?bytes=2000000", GOOD))
+    connection = await stuck(front)
+    await settle(connection)
+    front.pass_time(19)
+    taken = 0
+    for _ in range(4):
+        before = outstanding(connection)
+        taken += len(await slow_client.take(12_000))
+        await eventually(lambda before=before: outstanding(connection) < before)  # type: ignore[misc]
+        front.pass_time(20)
+        assert connection.writing_paused, "all of this is one pause"
+    taken += len(await slow_client.take(2_000_000 - taken))
+    assert taken == 2_000_000
+    await front.logs.wait_for("request.finished")
+    assert front.logs.named("request.finished")[-1]["bytes_out"] == 2_000_000
+
+
+@pytest.mark.parametrize("progress", [True, False])
+async def test_reply_that_is_left_behind(
+    progress: bool, front: Front, upstream: ScriptedUpstream, slow_client: SlowClient
+) -> None:
+    """What is unsent when a connection closes has its time too: with progress it all arrives."""
+    await slow_client.connect(front)
+    body = 60_000  # less than makes a client slow, more than the buffers of the system hold
+    await slow_client.send(request("GET", f"/huge?bytes={body}", [*GOOD, ("Connection", "close")]))
+    await front.logs.wait_for("request.finished")
+    taken = b""
+    if progress:
+        front.pass_time(19)
+        taken = await slow_client.take(20_000)
+    front.pass_time(10)
+    if not progress:
+        front.pass_time(10)
+        front.pass_time(20)
+        await front.closed()
+    try:
+        taken += await slow_client.take(body + 1000)
+    except ConnectionError:
+        assert not progress
+    assert (len(taken) > body) is progress
+
+
+async def test_slow_client_stops_the_upstream_until_it_reads(
+    front: Front, upstream: ScriptedUpstream, slow_client: SlowClient
+) -> None:
+    """A client that reads again gets the rest, and nothing is counted against it."""
+    await slow_client.connect(front)
+    await slow_client.send(request("GET", "/huge?bytes=1000000", GOOD))
+    connection = await stuck(front)
+    taken = await slow_client.take(1_000_000)
+    await eventually(lambda: not connection.writing_paused)
+    front.pass_time(1000)
+    await slow_client.send(HEAD + b"Connection: close\r\n\r\n")
+    taken += await slow_client.take(1_000_000)
+    _, _, rest = taken.partition(b"\r\n\r\n")
+    assert rest[1_000_000:].startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+# Cutting.
+
+
+async def test_cut_is_seen_as_one(front: Front, upstream: ScriptedUpstream) -> None:
+    """A client that could take a cut reply for a whole one sees its connection reset."""
+    client = await connected(front)
+    await client.send(request("GET", "/drop-mid?framing=close", GOOD, version="1.0"))
+    await client.until(b"data: part\n\n")
+    upstream.gates.open("drop")
+    with pytest.raises(Cut):
+        await client.rest()
+    assert client.wire.reset
+
+
+async def test_nothing_is_written_to_a_connection_that_closes(
+    front: Front, upstream: ScriptedUpstream
+) -> None:
+    """Cutting or refusing what is gone already does nothing."""
+    client = await connected(front)
+    (connection,) = front.listener.connections
+    assert isinstance(connection, DownstreamConnection)
+    client.leave()
+    await front.closed()
+    connection.cut()
+    connection.watch_close()
+    front.pass_time(1000)
+    assert front.logs.lines == []
