@@ -60,6 +60,7 @@ class Gateway:
         self._listener: Listener | None = None
         self._server: asyncio.Server | None = None
         self._admin: web.AppRunner | None = None
+        self._stopped = False
 
     async def start(self) -> None:
         """Open the listeners.  Raises StartError, with everything closed again."""
@@ -67,6 +68,7 @@ class Gateway:
         try:
             await self._listen()
         except StartError:
+            self._stopped = True
             await self._close()
             raise
         self._logs.logger.info(
@@ -108,7 +110,13 @@ class Gateway:
         return host, port
 
     async def stop(self) -> None:
-        """Stop in order: not ready, no new connections, streams end, exchanges finish, all closes."""
+        """Stop in order: not ready, no new connections, streams end, exchanges finish, all closes.
+
+        Stopping again does nothing.
+        """
+        if self._stopped:
+            return
+        self._stopped = True
         if self._relay is not None and self._server is not None:
             self._relay.draining = True
             self._server.close()
@@ -121,6 +129,7 @@ class Gateway:
         if self._server is not None:
             self._server.close()
         if self._listener is not None:
+            self._listener.pre_shutdown()  # or idle connections would be waited for
             await self._listener.shutdown(CUT_SECONDS)
         if self._admin is not None:
             await self._admin.cleanup()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
 
@@ -17,14 +16,15 @@ if TYPE_CHECKING:
 class Request:
     """One parsed request head, its body to come, and the connection it came on.
 
-    aiohttp's protocol takes it for a `web.BaseRequest`: of that it uses what is here.
+    aiohttp's protocol takes it for a `web.BaseRequest`: of that it uses what is here.  `message` is
+    a RawRequestMessage, a class of C's that its type stubs call a tuple.
     """
 
     __slots__ = ("_task", "body", "connection", "message")
 
     def __init__(
         self,
-        message: RawRequestMessage,
+        message: Any,
         payload: StreamReader,
         protocol: RequestHandler,
         writer: AbstractStreamWriter | None = None,

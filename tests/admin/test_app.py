@@ -68,9 +68,7 @@ async def call(facts: Facts) -> AsyncIterator[Call]:
         ("/ready", False, 503, b'{"status": "not_ready"}'),
     ],
 )
-async def test_probes(
-    target: str, ready: bool, status: int, body: bytes, call: Call, facts: Facts
-) -> None:
+async def test_probes(target: str, ready: bool, status: int, body: bytes, call: Call, facts: Facts) -> None:
     """A gateway that ends is live but not ready."""
     facts.ready = ready
     reply = await call(target)

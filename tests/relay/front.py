@@ -56,6 +56,7 @@ class Front:
         for client in self._clients:
             client.leave()
         self._server.close()
+        self.listener.pre_shutdown()
         await self.listener.shutdown(1)
         await eventually(lambda: self.listener.open_connections == 0)
         for snapshot in self._snapshots:

@@ -74,6 +74,7 @@ async def test_stream_ends_in_good_order(backend: Upstream) -> None:
     relayed = Relayed(backend, STREAM)
     backend.sends(EVENTS)
     relayed.answer.end()
+    assert relayed.client.pieces[1:] == [LAST]
     relayed.answer.end()
     assert relayed.client.pieces[1:] == [LAST]
     assert backend.transport.aborted

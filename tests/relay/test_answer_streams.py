@@ -36,6 +36,7 @@ EMPTY = b"Content-Length: 0\r\n\r\n"
 VERDICTS: dict[str, tuple[str, bytes, type[GatewayError] | None]] = {
     "stream": ("GET", EVENTS, None),
     "no more": ("GET", b"HTTP/1.1 204 No Content\r\n\r\n", None),
+    "bad request": ("GET", b"HTTP/1.1 400 Bad Request\r\n" + JSON, None),
     "error": ("GET", b"HTTP/1.1 401 Unauthorized\r\n" + JSON, None),
     "fault": ("GET", b"HTTP/1.1 503 Unavailable\r\n" + JSON, None),
     "ordinary": ("GET", OK + JSON, NotAnEventStream),

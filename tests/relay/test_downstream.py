@@ -185,7 +185,6 @@ async def test_many_pipelined_calls(start_front: StartFront, upstream: ScriptedU
     assert [told(reply)["target"] for reply in replies] == [f"/echo?{n}" for n in range(100)]
 
 
-@pytest.mark.xfail(reason="reading is not resumed once the parser's queue was full")
 async def test_many_pipelined_answers_of_the_gateways_own(
     start_front: StartFront, upstream: ScriptedUpstream
 ) -> None:

@@ -103,9 +103,7 @@ async def test_mapped_addresses_are_shown_as_ipv4(
 
 
 @pytest.mark.parametrize("name", [None, ()], ids=["none", "empty"])
-async def test_peer_without_a_name(
-    name: object, start_front: StartFront, upstream: ScriptedUpstream
-) -> None:
+async def test_peer_without_a_name(name: object, start_front: StartFront, upstream: ScriptedUpstream) -> None:
     """A client that is gone before it was looked at has no address, and is not trusted."""
     front = await start_front(configuration(upstream.port))
     peer = front.listener.peer_of(_Transport(name))

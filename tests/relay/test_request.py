@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes.gates import soon
-from tests.relay.parts import parsed_request
+from tests.relay.parts import CLIENT, parsed_request
 
 HEADS = {
     "no body": (b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n", False),
@@ -28,6 +28,11 @@ async def test_head_is_the_parsers() -> None:
     message = parsed_request(b"GET /x?a=%zz HTTP/1.1\r\nHost: a\r\nX-Odd:  \xff \r\n\r\n").message
     assert (message.method, message.path) == ("GET", "/x?a=%zz")
     assert message.raw_headers == ((b"Host", b"a"), (b"X-Odd", b"\xff"))
+
+
+async def test_connection_is_at_hand() -> None:
+    """A request knows the connection that it came on."""
+    assert parsed_request(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n").connection.peer is CLIENT
 
 
 async def test_reader_of_the_body_learns_of_a_lost_connection() -> None:

@@ -13,6 +13,7 @@ from tentaculo.config.settings import (
     Secret,
     Server,
     Settings,
+    Timeouts,
     UpstreamCredential,
     UpstreamSettings,
 )
@@ -112,7 +113,9 @@ def test_names_of_secret_fields() -> None:
 
 async def test_close_leaves_no_connection(server: ManualServer) -> None:
     """Closing a snapshot closes what its pools keep; an exchange in hand keeps its connection."""
-    upstream = UpstreamSettings(name="backend", server=Server("http", "127.0.0.1", server.port))
+    upstream = UpstreamSettings(
+        name="backend", server=Server("http", "127.0.0.1", server.port), timeouts=Timeouts(keep_alive=3600.0)
+    )
     snapshot = build(settings_of(route_of(), upstreams=(upstream,)))
     pool = snapshot.pools["backend"]
     kept, used = await pool.connect(2.0), await pool.connect(2.0)

@@ -160,7 +160,7 @@ async def settle(connection: DownstreamConnection) -> None:
     """Wait until the system has taken all that it will."""
     before = -1
     while before != (before := outstanding(connection)):
-        await asyncio.sleep(0.05)  # nothing tells of bytes that do not move
+        await asyncio.sleep(0.05)  # noqa: ASYNC110 - nothing tells of bytes that do not move
 
 
 @pytest.mark.parametrize("warm", [False, True], ids=["handed-over", "at-once"])

@@ -213,6 +213,16 @@ async def test_upstream_that_takes_nothing(backend: Upstream) -> None:
     assert result.reason == "upload"
 
 
+async def test_upstream_that_takes_some_and_then_nothing(backend: Upstream) -> None:
+    """Progress is measured from look to look: what was taken once buys no time for ever."""
+    sent = Sent(backend, Limits(write_timeout=SHORT))
+    backend.connection.pause_writing()
+    backend.transport.unsent = 100
+    await sent.send(b"abc")
+    backend.transport.unsent = 50
+    assert isinstance(await sent.result(), UpstreamTimeout)
+
+
 async def test_upstream_that_takes_little(backend: Upstream) -> None:
     """Each bit of progress gives a slow upstream its full time again."""
     sent = Sent(backend, Limits(write_timeout=SHORT))
