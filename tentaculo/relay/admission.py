@@ -15,7 +15,6 @@ from tentaculo.errors import (
     BadTarget,
     BodyTooLarge,
     ExpectationFailed,
-    HeadersTooLarge,
     MethodNotAllowed,
     VersionNotSupported,
 )
@@ -94,10 +93,6 @@ class Admission:
             raise MethodNotAllowed("method", headers=(("Allow", ORDINARY_METHODS),))
         if hdrs.TRANSFER_ENCODING in message.headers:
             self._check_coding()
-        if self.connection.measure_heads:
-            size = sum(len(name) + len(value) + 4 for name, value in message.raw_headers)
-            if size > self.snapshot.settings.limits.headers:
-                raise HeadersTooLarge("headers")
 
     def _check_version(self) -> None:
         if not self.http10:

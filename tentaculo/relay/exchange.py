@@ -22,12 +22,14 @@ from tentaculo.relay.request import Request
 from tentaculo.relay.response import CLOSE, KEEP_OPEN
 from tentaculo.relay.upload import Upload
 from tentaculo.upstream.connection import Ask, UpstreamConnection
+from tentaculo.wire.headers import bearer_token
 
 if TYPE_CHECKING:
     from tentaculo.relay.relay import Relay
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 NO_REFERRER = (("Referrer-Policy", "no-referrer"),)
+MAX_SECRETS = 8
 _CLOSING_STATUSES = frozenset({400, 408, 413, 505})
 
 
@@ -46,7 +48,7 @@ class Exchange(Admission):
 
     def __init__(self, relay: Relay, request: Request) -> None:
         super().__init__(relay, request)
-        self._keep_alive = not (self.message.should_close or relay.draining)
+        self._keep_alive = not (self.message.should_close or self.message.upgrade or relay.draining)
         self._repeatable = self.message.method in IDEMPOTENT
         self._answer: Answer | None = None
         self._upstream: UpstreamConnection | None = None
@@ -109,6 +111,7 @@ class Exchange(Admission):
             self._failed(fault)
         finally:
             self._finish()
+        await self.connection.room()  # or a client that reads nothing would have ever more written
         return KEEP_OPEN if self._keep_alive else CLOSE
 
     # The request's way up.
@@ -275,6 +278,10 @@ class Exchange(Admission):
     def _secrets(self) -> tuple[str, ...]:
         """The request's secrets, to be kept out of the log wherever else they stand."""
         if self.fields is not None:
-            return tuple([value.decode("latin-1") for value in self.fields.credentials])
-        names = self.snapshot.secret_names
-        return tuple([v.decode("latin-1") for n, v in self.message.raw_headers if n.lower() in names])
+            values = self.fields.credentials
+        else:
+            names = self.snapshot.secret_names
+            raw = [value for name, value in self.message.raw_headers if name.lower() in names]
+            # The token by itself first: it is what stands elsewhere.
+            values = [part for value in raw for part in (bearer_token(value), value) if part]
+        return tuple([value.decode("latin-1") for value in list(dict.fromkeys(values))[:MAX_SECRETS]])

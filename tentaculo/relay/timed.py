@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
-from tentaculo.errors import GatewayError, RequestTimeout
+from tentaculo.errors import GatewayError
 from tentaculo.upstream.deadlines import NEVER
 from tentaculo.wire.forwarded import untrusted_lines
 
@@ -47,12 +47,10 @@ class Waiting(enum.Enum):
 
 
 class TimedConnection(web.RequestHandler):
-    """A client's connection; `peer` and its `forwarded` lines are set once it is made.
-
-    `head_bytes` counts what came of a head that is not whole, and is -1 between heads.
-    """
+    """A client's connection; `peer` and its `forwarded` lines are set once it is made."""
 
     __slots__ = (
+        "_head_deadline",
         "_leaving",
         "_socket_descriptor",
         "_unsent",
@@ -60,7 +58,6 @@ class TimedConnection(web.RequestHandler):
         "deadline",
         "flow",
         "forwarded",
-        "head_bytes",
         "listener",
         "peer",
         "refusal",
@@ -82,7 +79,7 @@ class TimedConnection(web.RequestHandler):
             auto_decompress=False,
         )
         self.listener = listener
-        self.head_bytes = 0
+        self._head_deadline = NEVER
         self._leaving: asyncio.Transport | None = None
         self.refusal: GatewayError | None = None
         self._socket_descriptor = -1
@@ -100,8 +97,7 @@ class TimedConnection(web.RequestHandler):
         self.peer = self.listener.peer_of(transport)
         self.forwarded = b"" if self.peer.trusted else untrusted_lines(self.peer)
         self.refusal = self.listener.admit(self)
-        patience = self.listener.limits.header_timeout
-        self.watch(Waiting.HEAD, patience if self.refusal is None else min(patience, REFUSAL_SECONDS))
+        self.head_began(self.listener.limits.header_timeout if self.refusal is None else REFUSAL_SECONDS)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget the connection."""
@@ -120,7 +116,7 @@ class TimedConnection(web.RequestHandler):
         transport = self._leaving = self.transport
         if transport is not None and transport.get_write_buffer_size():
             self._unsent = self._outstanding(transport)
-            self.watch(Waiting.CLIENT, self.listener.limits.write_timeout)
+            self._watch_client()
 
     def cut(self) -> None:
         """Reset the connection, so that the client can't take what it got for all there is."""
@@ -145,12 +141,12 @@ class TimedConnection(web.RequestHandler):
             self.flow.client_paused()
         if self.transport is not None:
             self._unsent = self._outstanding(self.transport)
-        self.watch(Waiting.CLIENT, self.listener.limits.write_timeout)
+        self._watch_client()
 
     def resume_writing(self) -> None:
         """The client took what was written."""
         super().resume_writing()
-        self.listener.deadlines.forget(self)
+        self._await_head()
         if self.flow is not None:
             self.flow.client_resumed()
 
@@ -160,29 +156,55 @@ class TimedConnection(web.RequestHandler):
 
     # Timers.
 
-    def watch(self, waiting: Waiting, seconds: float) -> None:
+    def _watch(self, waiting: Waiting, deadline: float) -> None:
         self._waiting = waiting
-        self.deadline = self.listener.deadlines.clock() + seconds
+        self.deadline = deadline
         self.listener.deadlines.watch(self)
+
+    def _watch_client(self) -> None:
+        self._watch(Waiting.CLIENT, self.listener.deadlines.clock() + self.listener.limits.write_timeout)
+
+    def _await_head(self) -> None:
+        """Go back to waiting for a head, if one has begun; a slow client comes first."""
+        if self._head_deadline is NEVER:
+            self.listener.deadlines.forget(self)
+        else:
+            self._watch(Waiting.HEAD, self._head_deadline)
+
+    def head_began(self, seconds: float | None = None) -> None:
+        """Time a head, from its first byte; `seconds` are `header_timeout` unless given."""
+        if self._head_deadline is NEVER:
+            patience = self.listener.limits.header_timeout if seconds is None else seconds
+            self._head_deadline = self.listener.deadlines.clock() + patience
+            if not self.writing_paused:
+                self._await_head()
 
     def head_arrived(self) -> None:
         """Stop the timer of a head that is whole."""
-        if self._waiting is Waiting.HEAD:
-            self.listener.deadlines.forget(self)
+        if self._head_deadline is not NEVER:
+            self._head_deadline = NEVER
+            if self._waiting is Waiting.HEAD:
+                self.listener.deadlines.forget(self)
+
+    def head_overdue(self) -> None:
+        """Act on a head that did not come in time."""
+        self.force_close()
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether a request is being answered; the next one's head need not hurry."""
+        return False
 
     def expire(self) -> None:
         """Act on the deadline: a head that did not come, or a client that takes nothing."""
-        if self._waiting is Waiting.HEAD:
-            self.deadline = NEVER
-            self._head_overdue()
-        else:
+        if self._waiting is Waiting.CLIENT:
             self._check_progress()
-
-    def _head_overdue(self) -> None:
-        if self.head_bytes > 0 and self.refusal is None:
-            self.refuse(RequestTimeout("head"))
+        elif self.is_at_work:
+            self._head_deadline = NEVER
+            self.head_began()
         else:
-            self.force_close()
+            self.deadline = self._head_deadline = NEVER
+            self.head_overdue()
 
     def _check_progress(self) -> None:
         """Cut a client that took nothing since the last look; a slow one goes on."""
@@ -190,7 +212,7 @@ class TimedConnection(web.RequestHandler):
         unsent = self._outstanding(transport) if transport is not None else 0
         if 0 < unsent < self._unsent:
             self._unsent = unsent
-            self.watch(Waiting.CLIENT, self.listener.limits.write_timeout)
+            self._watch_client()
             return
         self.listener.deadlines.forget(self)
         if self.flow is not None:

@@ -36,6 +36,7 @@ class ReplyParser:
         "_is_head",
         "_on_interim",
         "_parser",
+        "_typed",
         "ended",
         "head",
         "head_done",
@@ -57,6 +58,7 @@ class ReplyParser:
         self._is_head = is_head
         self._head_bytes = 0
         self._head_taken = False
+        self._typed = False
         self.head = ReplyHead()
         self.head_done = False
         self.ended = False
@@ -125,9 +127,15 @@ class ReplyParser:
                 raise UpstreamProtocolError("transfer_coding")
             head.framing = Framing.CHUNKED
         elif name == b"content-type":
-            head.content_type = value
+            self._note_type(value)
         elif name == b"keep-alive":
             self.keep_alive_seconds = _timeout_of(value)
+
+    def _note_type(self, value: bytes) -> None:
+        head = self.head
+        # Which of two types a client takes is anyone's guess, so it is none.
+        head.content_type = value if not self._typed or value == head.content_type else b""
+        self._typed = True
 
     def on_headers_complete(self) -> None:
         if self.ended:
@@ -172,6 +180,7 @@ class ReplyParser:
             self.ended = True
             return
         head, self.head = self.head, ReplyHead()
+        self._typed = False
         if head.status == 101:
             raise UpstreamProtocolError("upgrade")
         self._on_interim(head)

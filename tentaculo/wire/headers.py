@@ -7,6 +7,7 @@ per spelling and remembered, so that an ordinary field costs one dictionary look
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterable
 
 Field = tuple[bytes, bytes]
@@ -30,6 +31,8 @@ HOP_BY_HOP = frozenset(
 IDENTITY = frozenset({b"remote-user", b"x-remote-user", b"x-auth-request-user", b"x-authenticated-user"})
 FORWARDING = frozenset({b"forwarded", b"x-real-ip", b"x-request-id", b"x-original-url", b"x-rewrite-url"})
 REMEMBERED_NAMES = 1024
+# CGI-like backends write all of these alike, so X.Token and X-Token are one name to them.
+_FOLDED = re.compile(rb"[^a-z0-9]")
 
 
 class Meaning(enum.IntEnum):
@@ -56,15 +59,22 @@ _PASS = Meaning.PASS
 class NameTable:
     """Meaning of each field name; `known` holds the spellings that were judged before.
 
-    `underscored` is what other names with an underscore mean.
+    `underscored` is what other names with an underscore mean; `folding` says that so do those that
+    differ from a known name in nothing but marks.
     """
 
-    __slots__ = ("_meanings", "_prefixes", "_underscored", "known")
+    __slots__ = ("_folded", "_meanings", "_prefixes", "_underscored", "known")
 
     def __init__(
-        self, meanings: dict[bytes, Meaning], prefixes: dict[bytes, Meaning], *, underscored: Meaning
+        self,
+        meanings: dict[bytes, Meaning],
+        prefixes: dict[bytes, Meaning],
+        *,
+        underscored: Meaning,
+        folding: bool = False,
     ) -> None:
         self._meanings = meanings
+        self._folded = frozenset(map(_fold, meanings)) if folding else frozenset()
         self._prefixes = prefixes
         self._underscored = underscored
         self.known: dict[bytes, Meaning] = {}
@@ -84,7 +94,19 @@ class NameTable:
             return known
         if b"_" in name:
             return self._underscored
+        found = self._by_prefix(name)
+        if found is _PASS and self._folded:
+            folded = _fold(name)
+            if folded in self._folded or self._by_prefix(folded) is not _PASS:
+                return Meaning.DROP
+        return found
+
+    def _by_prefix(self, name: bytes) -> Meaning:
         return next((m for prefix, m in self._prefixes.items() if name.startswith(prefix)), _PASS)
+
+
+def _fold(name: bytes) -> bytes:
+    return _FOLDED.sub(b"-", name)
 
 
 def request_names(*, credentials: Iterable[str], identity: str, remove: Iterable[str]) -> NameTable:
@@ -103,7 +125,7 @@ def request_names(*, credentials: Iterable[str], identity: str, remove: Iterable
     prefixes = dict.fromkeys((b"x-forwarded-", b"x-auth-request-"), Meaning.FORWARDING)
     prefixes[b"proxy-"] = Meaning.DROP  # `Proxy` and these are for the proxy; CGI makes HTTP_PROXY of one
     # X_Token and X-Token are one name to CGI-like backends.
-    return NameTable(meanings, prefixes, underscored=Meaning.DROP)
+    return NameTable(meanings, prefixes, underscored=Meaning.DROP, folding=True)
 
 
 def response_names(*, remove: Iterable[str]) -> NameTable:

@@ -20,9 +20,16 @@ _MAX_PASSES = 5
 _MAX_CLEAN = 2048
 # Longer texts are neither remembered nor given a quick look first.
 _MAX_CLEAN_SIZE = 512
+# What one call may cost: a request line must not hold up the event loop.
+_MAX_ESCAPED_URL = 1536
+_MAX_ESCAPES_OF_LONG_URL = 192
+_MAX_ESCAPED_TEXT = 4096
+_MAX_SECRETS = 8
 
 # A parameter whose name holds a broken escape: what a server would read is anyone's guess.
 _UNPARSABLE = re.compile(r"(?<=[?&])[^=&#?%]*+(?:%[0-9a-f]{2}[^=&#?%]*+)*+%(?!u?[0-9a-f]{2})", re.IGNORECASE)
+# What makes a text expensive to decode.
+_ODD = re.compile(r"[^ -$&-\[\]-~]")
 
 
 class Sanitizer:
@@ -58,7 +65,7 @@ class Sanitizer:
             return text
         shown = text
         if not self._holds_nothing(text):
-            shown = _settled(lambda shown: self._masked(_parsable(shown), is_url=True), text)
+            shown = _settled(lambda shown: self._masked(_parsable(shown), is_url=True), _affordable(text))
         return _remember(text, self.clean_urls) if shown == text else shown
 
     def _holds_nothing(self, text: str) -> bool:
@@ -78,22 +85,42 @@ class Sanitizer:
 
 
 def mask_values(text: str, secrets: Sequence[str]) -> str:
-    """Replace each secret of 8 characters or more by `***`, however it is escaped."""
-    for secret in secrets:
-        if len(secret) >= MIN_SECRET and secret in text:
+    """Replace each secret of 8 characters or more by `***`, however it is escaped.
+
+    Where that would be much work, everything after the first `?` is masked, or all of the text.
+    """
+    wanted = {secret for secret in secrets if len(secret) >= MIN_SECRET}
+    if not wanted:
+        return text
+    escaped = "%" in text or "\\" in text
+    if _is_costly(text, wanted, escaped=escaped):
+        path, mark, _ = text.partition("?")
+        if not mark or _is_costly(path, wanted, escaped="%" in path or "\\" in path):
+            return MASK
+        return mask_values(path, secrets) + mark + MASK
+    # The longest first: another one may be a part of it.
+    for secret in sorted(wanted, key=len, reverse=True):
+        if secret in text:
             text = text.replace(secret, MASK)
-    return _mask_escaped(text, secrets) if "%" in text or "\\" in text else text
+    return _mask_escaped(text, wanted) if escaped else text
 
 
-def _mask_escaped(text: str, secrets: Sequence[str]) -> str:
-    secrets = [secret for secret in secrets if len(secret) >= MIN_SECRET]
+def _is_costly(text: str, secrets: set[str], *, escaped: bool) -> bool:
+    if not escaped:
+        return len(secrets) > _MAX_SECRETS and len(text) > _MAX_CLEAN_SIZE
+    # Secrets are decoded too.
+    size = len(text) + sum(len(secret) for secret in secrets if not is_plain(secret))
+    return len(secrets) > _MAX_SECRETS or size > _MAX_ESCAPED_TEXT
+
+
+def _mask_escaped(text: str, secrets: Iterable[str]) -> str:
     if "\\" not in text and len(text) <= _MAX_CLEAN_SIZE:
         # Quick for what nearly all texts are: escaped, but without any of the secrets.
         unquoted = _unquoted(text)
         secrets = [secret for secret in secrets if _unquoted(secret) in unquoted]
-    for secret in secrets:
-        text = _mask_decoded(text, decode(secret).text)
-    return text
+        if not secrets:
+            return text
+    return _mask_decoded(text, {decode(secret).text for secret in secrets} - {""})
 
 
 def _unquoted(text: str) -> str:
@@ -105,14 +132,26 @@ def _unquoted(text: str) -> str:
     return text
 
 
-def _mask_decoded(text: str, secret: str) -> str:
+def _mask_decoded(text: str, secrets: Iterable[str]) -> str:
     seen = decode(text)
     spans: list[Span] = []
-    at = seen.text.find(secret) if secret else -1
-    while at >= 0:
-        spans.append((at, at + len(secret)))
-        at = seen.text.find(secret, at + len(secret))
-    return replace_spans(text, seen, spans) + text[seen.limit :] if spans else text
+    for secret in secrets:
+        at = seen.text.find(secret)
+        while at >= 0:
+            spans.append((at, at + len(secret)))
+            at = seen.text.find(secret, at + len(secret))
+    return replace_spans(text, seen, _apart(spans)) + text[seen.limit :] if spans else text
+
+
+def _apart(spans: list[Span]) -> list[Span]:
+    """Put spans in order and join those that overlap."""
+    joined: list[Span] = []
+    for begin, end in sorted(spans):
+        if joined and begin < joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((begin, end))
+    return joined
 
 
 def replace_spans(text: str, seen: Decoded, spans: Iterable[Span]) -> str:
@@ -126,6 +165,21 @@ def replace_spans(text: str, seen: Decoded, spans: Iterable[Span]) -> str:
         position = max(last, first)
     pieces.append(text[position : seen.limit])
     return "".join(pieces)
+
+
+def _affordable(url: str) -> str:
+    """Mask the query of a long URL with many escapes, and of a path like that all after its first one."""
+    if len(url) <= _MAX_ESCAPED_URL or _odd_count(url) <= _MAX_ESCAPES_OF_LONG_URL:
+        return url
+    path, mark, _ = url.partition("?")
+    first = _ODD.search(path)
+    if first is not None and _odd_count(path) > _MAX_ESCAPES_OF_LONG_URL:
+        return url[: first.start()] + MASK
+    return path + mark + MASK
+
+
+def _odd_count(text: str) -> int:
+    return len(text) - len(_ODD.sub("", text))
 
 
 def _parsable(url: str) -> str:

@@ -10,9 +10,18 @@ import pytest
 
 from tests.fakes.behaviours import BEHAVIOURS
 from tests.fakes.upstream import ScriptedUpstream
+from tests.functional.configuration import configuration
 from tests.relay.front import Front, SlowClient
 from tests.relay.parts import Upstream, open_upstream
 
+ROUTES = """
+routes:
+  - {name: everything, path: /*, upstream: backend}
+  - {name: stream, path: /sse, upstream: backend, stream: {}}
+  - {name: delegated, path: /redirect, upstream: backend, access: upstream, stream: {}}
+"""
+LIMITS = "streams: 1, body: 1MiB, body_timeout: 200ms"
+TIMEOUTS = "connect: 1s, response: 30s, idle: 60s"
 StartFront = Callable[[str], Awaitable[Front]]
 
 
@@ -59,3 +68,9 @@ async def backend() -> AsyncIterator[Upstream]:
     """An upstream connection whose other end is the test's."""
     with open_upstream() as opened:
         yield opened
+
+
+@pytest.fixture
+async def front(start_front: StartFront, upstream: ScriptedUpstream) -> Front:
+    """A front before a scripted upstream."""
+    return await start_front(configuration(upstream.port, routes=ROUTES, limits=LIMITS, timeouts=TIMEOUTS))

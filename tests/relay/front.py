@@ -6,6 +6,7 @@ import asyncio
 import re
 import socket
 from pathlib import Path
+from typing import Any
 
 from tentaculo.config.loader import load_text
 from tentaculo.relay.listener import Listener
@@ -19,8 +20,10 @@ from tests.fakes.client import Fields, RawClient, request
 from tests.fakes.clock import Clock
 from tests.fakes.gates import eventually
 from tests.fakes.messages import Message
+from tests.fakes.upstream import Exchange, ScriptedUpstream
 from tests.functional.running import GOOD, LogTap
 
+HEALTH = request("GET", "/health")
 SMALL = 8 * 1024
 
 
@@ -95,6 +98,16 @@ class Front:
         """Wait until the gateway has no client left."""
         await eventually(lambda: self.listener.open_connections == 0)
 
+    async def has_read(self) -> None:
+        """Make sure that what was sent before has been read: a later connection is served."""
+        other = await self.client()
+        await other.send(HEALTH)
+        assert (await other.reply()).status == 200
+
+    async def last_event(self, count: int = 1) -> dict[str, Any]:
+        """Wait for the log's event of the last of so many exchanges."""
+        return await self.logs.wait_for("request.finished", count=count)
+
     def pass_time(self, seconds: float) -> None:
         """Move the clock and let what is overdue expire."""
         self.clock.advance(seconds)
@@ -104,6 +117,23 @@ class Front:
         """Sum the samples whose name and labels match a regular expression."""
         lines = self._metrics.exposition()[0].decode().splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if re.match(f"(?!#){pattern}", line))
+
+
+async def statuses(client: RawClient, count: int) -> list[int]:
+    """The statuses of the next replies."""
+    return [(await client.reply(seconds=2)).status for _ in range(count)]
+
+
+async def began(
+    front: Front, upstream: ScriptedUpstream, sent: bytes, *, warm: bool
+) -> tuple[RawClient, Exchange]:
+    """Send a request, with an idle upstream connection at hand or without, until it came up."""
+    if warm:
+        await front.call()
+        await upstream.next()
+    client = await front.client()
+    await client.send(sent)
+    return client, await upstream.next()
 
 
 class SlowClient:

@@ -6,26 +6,15 @@ import asyncio
 
 import pytest
 
-from tests.fakes.client import RawClient, request, told
-from tests.fakes.gates import eventually, soon
+from tests.fakes.client import request, told
+from tests.fakes.gates import eventually
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.configuration import configuration
 from tests.functional.running import GOOD, TOKEN
 from tests.relay.conftest import StartFront
-from tests.relay.front import Front
+from tests.relay.front import HEALTH, statuses
 
-HEALTH = request("GET", "/health")
 GARBAGE = b"no request at all, with a my-own-secret\r\n\r\n"
-
-
-async def statuses(client: RawClient, count: int) -> list[int]:
-    """The statuses of the next replies."""
-    return [(await client.reply(seconds=2)).status for _ in range(count)]
-
-
-def tasks() -> int:
-    """How many requests aiohttp has tasks for."""
-    return sum("_handle_request" in str(task.get_coro()) for task in asyncio.all_tasks())
 
 
 # Heads.
@@ -204,7 +193,6 @@ async def test_fault_behind_good_requests(start_front: StartFront, upstream: Scr
     assert await client.ended()
 
 
-@pytest.mark.xfail(reason="what comes while aiohttp's task is at work is parsed in one piece")
 async def test_fault_behind_a_good_request_that_waits(
     start_front: StartFront, upstream: ScriptedUpstream
 ) -> None:
@@ -214,12 +202,11 @@ async def test_fault_behind_a_good_request_that_waits(
     await client.send(request("GET", "/slow-head", GOOD))
     await upstream.next()
     await client.send(request("GET", "/echo", GOOD) + GARBAGE)
-    await read_by_the_gateway(front)
+    await front.has_read()
     upstream.gates.open("head")
     assert await statuses(client, 3) == [200, 200, 400]
 
 
-@pytest.mark.xfail(reason="what comes while aiohttp's task is at work is not looked at for its protocol")
 async def test_other_protocol_behind_a_request_in_hand(
     start_front: StartFront, upstream: ScriptedUpstream
 ) -> None:
@@ -229,16 +216,9 @@ async def test_other_protocol_behind_a_request_in_hand(
     await client.send(request("GET", "/slow-head", GOOD))
     await upstream.next()
     await client.send(f"GET /echo RTSP/1.0\r\nHost: a\r\nX-VX11-Token: {TOKEN}\r\n\r\n".encode())
-    await read_by_the_gateway(front)
+    await front.has_read()
     upstream.gates.open("head")
     assert await statuses(client, 2) == [200, 400]
-
-
-async def read_by_the_gateway(front: Front) -> None:
-    """Make sure that the gateway has read what was sent before: a later connection is served."""
-    other = await front.client()
-    await other.send(HEALTH)
-    assert (await other.reply()).status == 200
 
 
 async def test_request_behind_a_reply_that_closes(
@@ -264,7 +244,7 @@ async def test_partial_head_behind_an_exchange_begun_at_once(
     await client.send(request("GET", "/slow-head", GOOD) + sent[:20])
     await eventually(lambda: upstream.exchanges[-1].path == "/slow-head")
     await client.send(sent[20:40])
-    await read_by_the_gateway(front)
+    await front.has_read()
     upstream.gates.open("head")
     assert (await client.reply()).status == 200
     await client.send(sent[40:])
@@ -280,145 +260,3 @@ async def test_upgrade_is_not_followed(start_front: StartFront, upstream: Script
     reply = await client.reply()
     assert reply.status == 200
     assert "upgrade" not in {name.lower() for name, _ in told(reply)["headers"]}
-
-
-# At once, or in a task.
-
-
-async def test_warm_exchange_needs_no_task(start_front: StartFront, upstream: ScriptedUpstream) -> None:
-    """With an idle upstream connection an exchange goes on without a task; else aiohttp's waits."""
-    front = await start_front(configuration(upstream.port))
-    await front.call()
-    for target, count in (("/slow-head?1", 0), ("/slow-head?2", 1)):
-        client = await front.client()
-        await client.send(request("GET", target, GOOD))
-        await eventually(lambda target=target: upstream.exchanges[-1].head.target == target)  # type: ignore[misc]
-        assert tasks() == count
-    assert front.relay.open_exchanges == 2
-
-
-@pytest.mark.parametrize("warm", [False, True], ids=["handed-over", "at-once"])
-@pytest.mark.parametrize("path", ["/slow-head", "/slow-body"])
-async def test_client_that_leaves(
-    path: str, warm: bool, start_front: StartFront, upstream: ScriptedUpstream
-) -> None:
-    """Whoever carries the exchange, it stops upstream when the client leaves, and is logged."""
-    front = await start_front(configuration(upstream.port))
-    if warm:
-        await front.call()
-    client = await front.client()
-    await client.send(request("GET", path, GOOD))
-    await eventually(lambda: upstream.exchanges[-1:] != [] and upstream.exchanges[-1].path == path)
-    client.leave()
-    await upstream.exchanges[-1].gone()
-    await front.closed()
-    assert front.logs.named("request.finished")[-1]["code"] == "client_gone"
-    assert front.metric(r".*upstream_faults") == 0
-
-
-async def test_client_that_leaves_before_the_task_takes_over(
-    start_front: StartFront, upstream: ScriptedUpstream
-) -> None:
-    """An exchange that nobody took over is ended all the same."""
-    front = await start_front(configuration(upstream.port))
-    client = await front.client()
-    await eventually(lambda: front.listener.open_connections == 1)
-    (connection,) = front.listener.connections
-    transport = connection.transport
-    assert transport is not None
-
-    def request_id() -> str:
-        asyncio.get_running_loop().call_soon(transport.abort)  # comes before the task's turn
-        return "id"
-
-    front.relay.new_request_id = request_id
-    await client.send(request("GET", "/echo", GOOD))
-    assert (await front.logs.wait_for("request.finished"))["code"] == "client_gone"
-    assert upstream.exchanges == []
-
-
-# Keep-alive.
-
-
-@pytest.mark.parametrize("warm", [False, True], ids=["handed-over", "at-once"])
-async def test_keep_alive_spares_an_exchange_in_hand(
-    warm: bool, start_front: StartFront, upstream: ScriptedUpstream
-) -> None:
-    """An idle connection closes after `keep_alive`; one at work does not, and has its time anew after."""
-    front = await start_front(configuration(upstream.port, limits="keep_alive: 100ms"))
-    if warm:
-        await front.call()
-    client = await front.client()
-    await client.send(request("GET", "/slow-head", GOOD))
-    await eventually(lambda: upstream.exchanges[-1:] != [] and upstream.exchanges[-1].path == "/slow-head")
-    for _ in range(2):  # each is as long idle as the first is at work
-        idle = await front.client()
-        assert await idle.ended()
-    upstream.gates.open("head")
-    assert await statuses(client, 1) == [200]
-    await client.send(HEALTH)
-    assert await statuses(client, 1) == [200]
-    assert await client.ended()
-
-
-# Bodies.
-
-
-BROKEN = b"zz, a chunk of my-own-secret\r\n"
-
-
-@pytest.mark.parametrize("together", [True, False], ids=["with-the-head", "later"])
-async def test_broken_body(together: bool, start_front: StartFront, upstream: ScriptedUpstream) -> None:
-    """A body that breaks is 400, and the upstream never takes it for whole."""
-    front = await start_front(configuration(upstream.port))
-    client = await front.client()
-    head = request("POST", "/sink", [*GOOD, ("Transfer-Encoding", "chunked")]) + b"5\r\nhello\r\n"
-    await client.send(head + BROKEN if together else head)
-    if not together:
-        exchange = await upstream.next()
-        await eventually(lambda: exchange.received == 5)
-        await client.send(BROKEN)
-    reply = await client.reply("POST")
-    assert (reply.status, told(reply)["code"]) == (400, "bad_request")
-    assert await client.ended()
-    for exchange in upstream.exchanges:
-        await soon(exchange.finished.wait())
-        assert not exchange.complete
-    assert front.logs.named("request.finished")[-1]["reason"] == "body"
-
-
-async def test_broken_body_of_a_refused_request(start_front: StartFront, upstream: ScriptedUpstream) -> None:
-    """Behind a refusal a broken body ends the connection, with no second answer."""
-    front = await start_front(configuration(upstream.port))
-    front.listener.lingering_seconds = 0.1
-    client = await front.client()
-    await client.send(request("POST", "/sink", [("Transfer-Encoding", "chunked")]) + b"5\r\nhello\r\n")
-    assert (await client.reply("POST")).status == 401
-    await client.send(BROKEN)
-    assert await client.ended()
-    assert len(front.logs.named("request.finished")) == 1
-
-
-async def test_garbage_behind_a_body(start_front: StartFront, upstream: ScriptedUpstream) -> None:
-    """A body that is whole is not blamed for what follows it."""
-    front = await start_front(configuration(upstream.port))
-    client = await front.client()
-    await client.send(request("POST", "/slow-head", GOOD, b"body"))
-    await upstream.next()
-    await client.send(GARBAGE)
-    await read_by_the_gateway(front)
-    upstream.gates.open("head")
-    assert told(await client.reply("POST"))["body"] == "body"
-    assert await statuses(client, 1) == [400]
-    assert await client.ended()
-
-
-async def test_refused_body_is_read_past(start_front: StartFront, upstream: ScriptedUpstream) -> None:
-    """A body that comes after its refusal is not taken for a request."""
-    front = await start_front(configuration(upstream.port))
-    client = await front.client()
-    await client.send(request("POST", "/echo", [("Content-Length", str(len(HEALTH)))]))
-    assert (await client.reply("POST")).head.value("Connection") == "close"
-    await client.send(HEALTH)
-    assert await client.ended()
-    assert len(front.logs.named("request.finished")) == 1
