@@ -1,9 +1,11 @@
 """Every fault the gateway answers with, and the status and code each one carries.
 
     GatewayError
-    ├── client:    BadRequest BadTarget Unauthorized Forbidden RouteNotFound MethodNotAllowed
-    │              RequestTimeout BodyTooLarge TargetTooLong ExpectationFailed HeadersTooLarge
-    ├── gateway:   InternalError RouteDisabled TooManyConnections TooManyStreams VersionNotSupported
+    ├── client:    BadRequest BadTarget Unauthorized AmbiguousCredential Forbidden RouteNotFound
+    │              MethodNotAllowed RequestTimeout BodyTooLarge TargetTooLong ExpectationFailed
+    │              HeadersTooLarge
+    ├── gateway:   InternalError RouteDisabled TooManyConnections TooManyStreams Draining
+    │              VersionNotSupported
     └── upstream:  UpstreamUnreachable UpstreamTimeout UpstreamProtocolError
                    UpstreamRedirect NotAnEventStream
 
@@ -53,7 +55,7 @@ class BadTarget(GatewayError):
 
 
 class Unauthorized(GatewayError):
-    """No credential, more than one, or one that proves nobody."""
+    """No credential, or one that proves nobody."""
 
     status = 401
     code = "unauthorized"
@@ -186,6 +188,14 @@ class TooManyStreams(GatewayError):
     status = 503
     code = "too_many_streams"
     title = "Too many open streams"
+
+
+class Draining(GatewayError):
+    """The gateway stops, and the exchange did not finish in the time that was left."""
+
+    status = 503
+    code = "draining"
+    title = "The gateway is shutting down"
 
 
 class UpstreamTimeout(GatewayError):

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from tentaculo import __version__
 from tentaculo.admin.app import build_app
+from tentaculo.admin.listener import AdminRunner
 from tentaculo.config.settings import Address, Settings
 from tentaculo.relay.listener import Listener
 from tentaculo.relay.relay import Relay
@@ -28,8 +29,10 @@ from tentaculo.upstream.deadlines import Deadlines
 BACKLOG = 4096
 FINISH_SECONDS = 5.0
 CUT_SECONDS = 1.0
+SETTLE_SECONDS = 0.2
 RESERVED_DESCRIPTORS = 64
 STDOUT = 1
+STDERR = 2
 
 
 class StartError(Exception):
@@ -59,7 +62,7 @@ class Gateway:
         self._relay: Relay | None = None
         self._listener: Listener | None = None
         self._server: asyncio.Server | None = None
-        self._admin: web.AppRunner | None = None
+        self._admin: AdminRunner | None = None
         self._stopped = False
 
     async def start(self) -> None:
@@ -90,7 +93,7 @@ class Gateway:
             host, port = settings.listen.host, settings.listen.port
             self._server = await loop.create_server(listener, host, port, backlog=BACKLOG)
         app = build_app(is_ready=lambda: not relay.draining, exposition=self._metrics.exposition)
-        self._admin = web.AppRunner(app, access_log=None)
+        self._admin = AdminRunner(app, patience=CUT_SECONDS)
         await self._admin.setup()
         with _naming(settings.admin):
             await web.TCPSite(self._admin, settings.admin.host, settings.admin.port).start()
@@ -121,7 +124,9 @@ class Gateway:
             self._relay.draining = True
             self._server.close()
             self._relay.streams.end_all("draining")
-            await self._relay.finished(FINISH_SECONDS)
+            if not await self._relay.finished(FINISH_SECONDS):
+                self._relay.cut_all()
+                await self._relay.finished(SETTLE_SECONDS)
         self._logs.logger.info("gateway.stopped")
         await self._close()
 
@@ -164,7 +169,13 @@ async def _serve(settings: Settings) -> int:
 
 
 def prepare_process(settings: Settings) -> None:
-    """No core dumps, which would hold secrets; as many descriptors as the limits may need."""
+    """No core dumps, which would hold secrets; as many descriptors as the limits may need.
+
+    Closed standard descriptors are opened on nothing, or sockets would get their numbers.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        pass
+    os.close(descriptor)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * settings.limits.connections + RESERVED_DESCRIPTORS

@@ -16,7 +16,7 @@ from tentaculo.config.loader import load_text
 from tentaculo.config.settings import Address, Settings
 from tentaculo.gateway import Gateway, StartError
 from tests.fakes.behaviours import BEHAVIOURS
-from tests.fakes.client import request
+from tests.fakes.client import RawClient, request, told
 from tests.fakes.gates import eventually, soon
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.configuration import configuration
@@ -177,7 +177,7 @@ async def test_stops_in_order(running: RunningGateway, upstream: ScriptedUpstrea
 async def test_cuts_what_does_not_finish(
     warm: bool, running: RunningGateway, upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An exchange that lasts longer than it may is cut, on both sides."""
+    """An exchange that lasts longer than it may is refused after all, and its upstream's work ended."""
     monkeypatch.setattr(gateway, "FINISH_SECONDS", 0.05)
     monkeypatch.setattr(gateway, "CUT_SECONDS", 0.05)
     if warm:
@@ -187,9 +187,23 @@ async def test_cuts_what_does_not_finish(
     await client.send(request("GET", "/slow-head", GOOD))
     exchange = await upstream.next()
     await soon(running.shut_down())
+    reply = await client.reply()
+    assert (reply.status, told(reply)["code"], reply.head.value("Retry-After")) == (503, "draining", "1")
+    assert reply.head.value("Connection") == "close"
     assert await client.ended()
     await exchange.gone()
-    assert running.logs.named("request.finished")[-1]["code"] == "client_gone"
+    (event,) = running.logs.named("request.finished")[-1:]
+    assert (event["status"], event["code"]) == (503, "draining")
+
+
+async def test_malformed_request_to_the_admin_listener_stays_out_of_the_log(running: RunningGateway) -> None:
+    """Neither its line nor a token in it is written, and it is no error of the gateway's."""
+    client = await RawClient.connect("127.0.0.1", running.admin_port)
+    await client.send(b"GET /live?token=my-own-secret HTTP/1.1\r\nmy-own-secret\r\n\r\n")
+    assert (await client.reply()).status == 400
+    await client.aclose()
+    assert "my-own-secret" not in running.logs.text
+    assert not [event for event in running.logs.events if event["level"] == "error"]
 
 
 async def test_stops_idle_connections_upstream(running: RunningGateway, upstream: ScriptedUpstream) -> None:

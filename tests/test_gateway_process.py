@@ -119,6 +119,25 @@ def test_prepare_process(soft: int, hard: int, connections: int, expected: int) 
     assert done.stdout.split() == [str(expected), str(hard), "0", "0"]
 
 
+CLOSED = """
+import os
+from tentaculo.config.settings import Settings
+from tentaculo.gateway import prepare_process
+shown = os.dup(1)
+for descriptor in (0, 1, 2):
+    os.close(descriptor)
+prepare_process(Settings(principals=(), upstreams=(), routes=()))
+names = [os.readlink(f"/proc/self/fd/{descriptor}") for descriptor in (0, 1, 2)]
+os.write(shown, " ".join(names).encode())
+"""
+
+
+def test_closed_standard_descriptors() -> None:
+    """No socket gets the number of a standard descriptor, where a stray print would reach a client."""
+    done = subprocess.run([sys.executable, "-c", CLOSED], capture_output=True, check=True, timeout=20)
+    assert done.stdout.split() == [b"/dev/null"] * 3
+
+
 def test_descriptors_without_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system has no bound of its own, the limits alone decide; a refusal is no fault."""
     asked: list[tuple[int, tuple[int, int]]] = []

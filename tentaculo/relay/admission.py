@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 ORDINARY_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+LENGTH_DIGITS = 19  # what 64 bits hold; thousands of them Python would not even convert
 STREAM_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -116,8 +117,11 @@ class Admission:
     def _check_limits(self, plan: RoutePlan, fields: RequestFields) -> None:
         if fields.expect and [value.lower() for value in fields.expect] != [b"100-continue"]:
             raise ExpectationFailed("expect")
+        length = self.message.headers.get(hdrs.CONTENT_LENGTH, "0")
+        if len(length) > LENGTH_DIGITS:
+            raise BadRequest("content_length")
         limit = self.snapshot.settings.limits.body
-        if limit is not None and int(self.message.headers.get(hdrs.CONTENT_LENGTH, "0")) > limit:
+        if limit is not None and int(length) > limit:
             raise BodyTooLarge("content_length")
         if plan.settings.stream is not None:
             self.relay.streams.check_room()

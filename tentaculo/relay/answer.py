@@ -18,6 +18,7 @@ from tentaculo.upstream.reply import Framing, ReplyHead
 from tentaculo.wire.headers import Meaning, ResponseFields, sort_response_fields
 
 EVENT_STREAM = b"text/event-stream"  # 17 characters
+NO_CONTENT = 204
 
 
 class StreamWatch(Protocol):
@@ -124,7 +125,7 @@ class Answer:
         if self._http10 or self._transport is None or self._transport.is_closing():
             return
         fields = sort_response_fields(head.fields, self._plan.response_names)
-        self._transport.write(b"".join((_status_line(head), *fields.kept, b"\r\n")))
+        self._transport.write(b"".join((_status_line(head), *_without_length(fields.kept), b"\r\n")))
 
     def reply_received(self, head: ReplyHead | None, parts: list[bytes], *, ended: bool) -> None:
         """Write what one read brought."""
@@ -184,8 +185,9 @@ class Answer:
             self.keep_alive = False  # the rest of the body may never come
         framing = self._framing(head)
         fields = sort_response_fields(head.fields, self._plan.response_names)
+        kept = fields.kept if head.status != NO_CONTENT else _without_length(fields.kept)
         return b"".join(
-            (_status_line(head), *fields.kept, framing, self._added(fields, streaming=streaming), b"\r\n")
+            (_status_line(head), *kept, framing, self._added(fields, streaming=streaming), b"\r\n")
         )
 
     def _never_idle(self, ask: Ask) -> None:
@@ -254,11 +256,20 @@ def check_stream_reply(head: ReplyHead, method: str, *, streaming: bool) -> None
     status = head.status
     if 300 <= status < 400 and status != 304:
         raise UpstreamRedirect(str(status))
-    if streaming or status == 204 or status >= 400:
+    if streaming or status == NO_CONTENT or status >= 400:
         return
     if method == "OPTIONS" and status == 200 and head.length == 0:
         return
     raise NotAnEventStream(str(status))
+
+
+def _without_length(kept: list[bytes]) -> list[bytes]:
+    """Drop `Content-Length` from lines of name, colon, value, end: 1xx and 204 must not have it.
+
+    See RFC 9110 section 8.6.
+    """
+    names = kept[::4]
+    return [piece for at, piece in enumerate(kept) if names[at // 4].lower() != b"content-length"]
 
 
 def _status_line(head: ReplyHead) -> bytes:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 HEAD_END = b"\r\n\r\n"
 BARE_ENDS = (b"\n\n", b"\n\r\n")
 PROTOCOL = b"HTTP/"
+LENGTH_DIGITS = 19
 QUEUE_LIMIT = 16  # aiohttp goes on reading when its queue is down to this
 
 
@@ -187,7 +188,14 @@ class DownstreamConnection(TimedConnection):
         if message.chunked:
             self._chunks = ChunkedEnd()
         elif body is not EMPTY_PAYLOAD:
-            self._body_left = int(message.headers.get(hdrs.CONTENT_LENGTH, "0"))
+            self._expect_length(message.headers.get(hdrs.CONTENT_LENGTH, "0"))
+
+    def _expect_length(self, length: str) -> None:
+        if len(length) > LENGTH_DIGITS:  # far more than there is, and more than int() takes
+            self._messages.pop()
+            self._fault(BadRequest("content_length"))
+        else:
+            self._body_left = int(length)
 
     def _feed_body(self) -> bool:
         held = self._held

@@ -55,7 +55,7 @@ class Exchange(Admission):
         self._decided: tuple[RoutePlan, bytes] | None = None
         self._retried = False
         self._end_reason: str | None = None
-        relay.exchange_opened()
+        relay.exchange_opened(self)
 
     def begin(self) -> None:
         """Carry the request as far as nothing must be waited for; what comes back goes on by itself."""
@@ -92,6 +92,14 @@ class Exchange(Admission):
         """Stop: there is nobody to answer."""
         self.record.client_gone = True
         self._finish()
+
+    def cut_short(self, error: GatewayError) -> None:
+        """End what waits for an upstream's reply, as if that had failed with `error`."""
+        self._keep_alive = False
+        self._end_reason = error.code
+        if self._answer is not None:
+            self._answer.detach()
+            self._answer.finish(error)
 
     async def run(self) -> web.StreamResponse:
         """Carry the request through, waiting where it must; always answers, always logs."""
@@ -273,7 +281,7 @@ class Exchange(Admission):
         if not self._keep_alive:
             connection.watch_close()
         self._upstream = self._answer = None
-        self.relay.exchange_over()
+        self.relay.exchange_over(self)
 
     def _secrets(self) -> tuple[str, ...]:
         """The request's secrets, to be kept out of the log wherever else they stand."""

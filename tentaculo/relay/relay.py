@@ -6,12 +6,12 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from aiohttp import web
 
-from tentaculo.errors import GatewayError
+from tentaculo.errors import Draining, GatewayError
 from tentaculo.relay.exchange import Exchange
 from tentaculo.relay.problem import problem
 from tentaculo.relay.request import Request
@@ -19,6 +19,8 @@ from tentaculo.relay.snapshot import Snapshot
 from tentaculo.relay.streams import Streams
 from tentaculo.telemetry.metrics import Metrics
 from tentaculo.wire.forwarded import Peer
+
+RETRY_AFTER = (("Retry-After", "1"),)
 
 
 def random_request_id() -> str:
@@ -38,8 +40,8 @@ class Relay:
     clock: Callable[[], float] = time.monotonic
     new_request_id: Callable[[], str] = random_request_id
     draining: bool = False
-    open_exchanges: int = 0
     all_over: asyncio.Future[None] | None = None
+    _open: set[Exchange] = field(default_factory=set)
 
     def handle(self, request: Request) -> Awaitable[web.StreamResponse]:
         """Answer one request, in a task that may wait."""
@@ -51,21 +53,31 @@ class Relay:
         """Return an exchange that begins without a task."""
         return Exchange(self, request)
 
+    @property
+    def open_exchanges(self) -> int:
+        """How many exchanges have begun and are not over."""
+        return len(self._open)
+
     async def finished(self, seconds: float) -> bool:
         """Wait until no exchange is left; return whether that came within `seconds`."""
-        if self.open_exchanges:
+        if self._open:
             self.all_over = self.loop.create_future()
             await asyncio.wait([self.all_over], timeout=seconds)
-        return not self.open_exchanges
+        return not self._open
 
-    def exchange_opened(self) -> None:
+    def cut_all(self) -> None:
+        """End every exchange that has reached its upstream, so that no client takes it for whole."""
+        for exchange in tuple(self._open):
+            exchange.cut_short(Draining("cut", headers=RETRY_AFTER))
+
+    def exchange_opened(self, exchange: Exchange) -> None:
         """Count an exchange."""
-        self.open_exchanges += 1
+        self._open.add(exchange)
 
-    def exchange_over(self) -> None:
-        """Count one less."""
-        self.open_exchanges -= 1
-        if self.all_over is not None and not self.open_exchanges and not self.all_over.done():
+    def exchange_over(self, exchange: Exchange) -> None:
+        """Forget it."""
+        self._open.discard(exchange)
+        if self.all_over is not None and not self._open and not self.all_over.done():
             self.all_over.set_result(None)
 
     def unparsed(self, peer: Peer, error: GatewayError) -> bytes:

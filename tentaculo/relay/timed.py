@@ -97,7 +97,8 @@ class TimedConnection(web.RequestHandler):
         self.peer = self.listener.peer_of(transport)
         self.forwarded = b"" if self.peer.trusted else untrusted_lines(self.peer)
         self.refusal = self.listener.admit(self)
-        self.head_began(self.listener.limits.header_timeout if self.refusal is None else REFUSAL_SECONDS)
+        patience = self.listener.limits.header_timeout
+        self.head_began(patience if self.refusal is None else min(patience, REFUSAL_SECONDS))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget the connection."""

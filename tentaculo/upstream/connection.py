@@ -74,6 +74,14 @@ class UpstreamConnection(asyncio.Protocol):
         self.peer_closed = False
         self.served = 0
 
+    def watch(self) -> None:
+        """Begin to heed the deadline, up to the end of the connection.
+
+        Not done as it is made: uvloop never says that a connection is lost to whose connecting was
+        cancelled, and it would be watched for ever.
+        """
+        self._deadlines.watch(self)
+
     # What an exchange does.
 
     @property
@@ -161,7 +169,6 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._deadlines.watch(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._deadlines.forget(self)

@@ -47,7 +47,7 @@ class Deadlines:
         now = self.clock()
         for item in [item for item in self._watched if item.deadline <= now]:
             if item.deadline <= now and item in self._watched:  # one may have moved or ended another
-                item.expire()
+                _expire(item)
 
     def close(self) -> None:
         """Stop the timer and forget everything."""
@@ -58,8 +58,15 @@ class Deadlines:
 
     def _on_tick(self) -> None:
         self._timer = None
-        try:
-            self.sweep()
-        finally:  # whatever one of them does, the others are still watched
-            if self._watched and self._timer is None:
-                self._timer = asyncio.get_running_loop().call_later(self._tick, self._on_tick)
+        self.sweep()
+        if self._watched and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._tick, self._on_tick)
+
+
+def _expire(item: Expiring) -> None:
+    """Expire one; whatever it does, those behind it have their turn."""
+    try:
+        item.expire()
+    except Exception as fault:
+        context = {"message": "an expiry failed", "exception": fault}
+        asyncio.get_running_loop().call_exception_handler(context)

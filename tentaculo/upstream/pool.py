@@ -7,6 +7,7 @@ import select
 import ssl
 
 from tentaculo.config.settings import UpstreamSettings
+from tentaculo.errors import UpstreamUnreachable
 from tentaculo.upstream.connection import UpstreamConnection
 from tentaculo.upstream.deadlines import Deadlines
 from tentaculo.upstream.faults import translate
@@ -54,10 +55,11 @@ class Pool:
         Raises UpstreamUnreachable or UpstreamTimeout.
         """
         loop = asyncio.get_running_loop()
+        connection = UpstreamConnection(self._deadlines, on_idle=self._keep, on_closed=self._drop)
         try:
             async with asyncio.timeout(timeout):
-                _, connection = await loop.create_connection(
-                    self._new_connection,
+                await loop.create_connection(
+                    lambda: connection,
                     self._server.host,
                     self._server.port,
                     ssl=self._tls,
@@ -65,7 +67,13 @@ class Pool:
                 )
         except (OSError, TimeoutError) as fault:
             raise translate(fault) from None
+        except asyncio.CancelledError:
+            connection.abort()
+            raise
+        if connection.fileno < 0:  # made, and lost before anyone could count it
+            raise UpstreamUnreachable("closed")
         self._all.add(connection)
+        connection.watch()
         return connection
 
     def close(self) -> None:
@@ -74,9 +82,6 @@ class Pool:
         for connection in self._idle:
             connection.close()
         self._idle.clear()
-
-    def _new_connection(self) -> UpstreamConnection:
-        return UpstreamConnection(self._deadlines, on_idle=self._keep, on_closed=self._drop)
 
     def _keep(self, connection: UpstreamConnection) -> None:
         said = connection.peer_keep_alive

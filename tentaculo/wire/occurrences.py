@@ -30,6 +30,7 @@ _NAME_CHARS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-.")
 _MAX_NAME = 128
 # What looking at a text may cost: a place that only begins like a name, and one that is one.
 _MAX_COST = 3072
+_MAX_COST_OF_URL = 768  # logged for every request, and written by anyone
 _COST_OF_MATCH = 4
 
 
@@ -50,7 +51,8 @@ class Occurrences:
         """Find all of them; after very many, everything else is one."""
         found: list[Span] = []
         start, occurrence = self._names.start.search, self._names.occurrence.match
-        text, position, left = self._seen.text, 0, _MAX_COST
+        left = _MAX_COST_OF_URL if self._is_url else _MAX_COST
+        text, position = self._seen.text, 0
         while (begins := start(text, position)) is not None:
             match = occurrence(text, begins.start())
             left -= 1 if match is None else _COST_OF_MATCH
@@ -138,11 +140,13 @@ class Occurrences:
         """Take the path segment after one that is a name, as in `/token/…`."""
         if match["ending"] in _WHOLE_LINE or match["suffix"]:
             return None
-        text = self._seen.text
-        begin = _skip(_SLASHES, text, match.end())
+        seen = self._seen
+        begin = _skip(_SLASHES, seen.text, match.end())
         span = self._until(begin, match, extents.IN_PATH if self._is_url else extents.IN_TEXT_PATH)
-        if match["ending"] != "token" and _PLAIN_WORD.match(text[span[0] : span[1]]):
-            return None
+        if span[0] < span[1] and match["ending"] != "token":
+            # As it is spelled, for all letters are small ones in what was decoded.
+            spelled = self._original[seen.starts[span[0]] : seen.ends[span[1] - 1]]
+            return None if _PLAIN_WORD.match(spelled) else span
         return span
 
     def _option(self, match: re.Match[str]) -> Span | None:

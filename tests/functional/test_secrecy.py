@@ -235,6 +235,43 @@ async def test_presented_token_is_removed_by_value(
     assert "***" in event["url"]
 
 
+BEARERS = {"proxied": "Proxy-Authorization", "plain": "Authorization"}
+
+
+@pytest.mark.parametrize("name", BEARERS.values(), ids=BEARERS)
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer ", "Basic"])
+async def test_refused_token_is_removed_by_value(
+    name: str, scheme: str, start_gateway: StartGateway, upstream: ScriptedUpstream
+) -> None:
+    """A request that is refused before its credentials are read shows none of them either."""
+    gateway = await start_gateway(configuration(upstream.port).replace("path: /*,", "path: /echo,"))
+    value = f"{scheme} {TOKEN}" if scheme != "Basic" else TOKEN
+    reply = await gateway.call(f"/zzz/{TOKEN}", ((name, value),))
+    assert reply.status == 404
+    event = await gateway.logs.wait_for("request.finished")
+    assert event["url"] == "/zzz/***"
+
+
+async def test_many_credentials_are_few_secrets(
+    start_gateway: StartGateway, upstream: ScriptedUpstream
+) -> None:
+    """However many different credentials a request brings, its log line stays readable and masked."""
+    gateway = await start_gateway(configuration(upstream.port).replace("path: /*,", "path: /echo,"))
+    fields = [("X-VX11-Token", f"{TOKEN}-{number:02}") for number in range(20)]
+    reply = await gateway.call(f"/zzz/{TOKEN}-00?a=%41", (*fields, *fields))
+    assert reply.status == 404
+    event = await gateway.logs.wait_for("request.finished")
+    assert (event["url"], event["client"]) == ("/zzz/***?a=%41", "127.0.0.1")
+
+
+async def test_two_types_are_no_stream(start_gateway: StartGateway, upstream: ScriptedUpstream) -> None:
+    """A reply to a stream's request that says it is also something else is not passed on."""
+    reply = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Type: text/event-stream\r\n\r\n"
+    upstream.canned["/sse/stream"] = reply
+    gateway = await start_gateway(configuration(upstream.port))
+    assert (await gateway.call("/sse/stream")).status == 502
+
+
 async def test_gone_client_leaves_no_secret(start_gateway: StartGateway, upstream: ScriptedUpstream) -> None:
     """An exchange that its client abandoned is logged without a secret too."""
     gateway = await start_gateway(configuration(upstream.port).replace("response: 300ms", "response: 30s"))

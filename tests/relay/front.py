@@ -100,9 +100,9 @@ class Front:
 
     async def has_read(self) -> None:
         """Make sure that what was sent before has been read: a later connection is served."""
-        other = await self.client()
-        await other.send(HEALTH)
-        assert (await other.reply()).status == 200
+        before = self.listener.open_connections
+        assert (await self.call("/health", ())).status == 200
+        await eventually(lambda: self.listener.open_connections <= before)
 
     async def last_event(self, count: int = 1) -> dict[str, Any]:
         """Wait for the log's event of the last of so many exchanges."""

@@ -119,6 +119,7 @@ class Upstream:
             self.deadlines, on_idle=self.idle.append, on_closed=lambda connection: None
         )
         self.connection.connection_made(self.transport)
+        self.connection.watch()
 
     def sends(self, *reads: bytes) -> None:
         """Deliver bytes, one read after another."""

@@ -216,3 +216,15 @@ async def test_expectation_goes_up_where_it_has_a_point(
     assert bool(exchange.head.values("Expect")) is expected
     await client.send(b"hello"[len(sent) :])
     assert told(await client.reply("POST"))["body"] == "hello"
+
+
+@pytest.mark.parametrize("body", ["body: 10", ""], ids=["limited", "unlimited"])
+@pytest.mark.parametrize("length", ["0" * 5000, "0" * 4999 + "1", "0" * 19 + "1"], ids=["0", "1", "20"])
+async def test_length_of_many_digits(
+    body: str, length: str, start_front: StartFront, upstream: ScriptedUpstream
+) -> None:
+    """A length is a number of at most 19 digits, whatever it comes to."""
+    front = await start_front(configuration(upstream.port, limits=body))
+    sent = request("POST", "/echo", [*GOOD, ("Content-Length", length)]) + b"x"
+    assert await answer(front, sent) == (400, "bad_request")
+    assert upstream.wires == []

@@ -231,3 +231,13 @@ async def test_whether_a_cut_can_be_seen(reply: bytes, http10: bool, framed: boo
     relayed = Relayed(backend, http10=http10)
     backend.sends(reply)
     assert relayed.answer.framed is framed
+
+
+@pytest.mark.parametrize("name", [b"Content-Length", b"content-length"])
+@pytest.mark.parametrize("status", [103, 204])
+async def test_no_length_where_there_can_be_no_body(status: int, name: bytes, backend: Upstream) -> None:
+    """1xx and 204 must not have a `Content-Length`, whatever the upstream says."""
+    relayed = Relayed(backend, PUBLIC)
+    backend.sends(b"HTTP/1.1 %d Fine\r\nX-A: 1\r\n%b: 0\r\nX-B: 2\r\n\r\n" % (status, name))
+    assert relayed.head[:3] == [b"HTTP/1.1 %d Fine" % status, b"X-A: 1", b"X-B: 2"]
+    assert b"length" not in relayed.client.written.lower()

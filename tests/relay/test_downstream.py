@@ -36,6 +36,8 @@ async def test_head_in_single_bytes(start_front: StartFront, upstream: ScriptedU
         ("", GARBAGE, (400, "bad_request")),
         ("", b"GET /echo\r\n\r\n", (400, "bad_request")),
         ("", b"GET /echo RTSP/1.0\r\nHost: a\r\n\r\n", (400, "bad_request")),
+        ("", b"GET /echo RTSP/1.0\r\nHost:", (400, "bad_request")),
+        ("", b"GET /echo HTTP/1.1\nHost: a\n\n", (400, "bad_request")),
         ("", b"SOURCE /echo ICE/1.0\r\nHost: a\r\n\r\n", (400, "bad_request")),
         ("", b"GET / HTTP/1.1\r\nHost : my-own-secret\r\n\r\n", (400, "bad_request")),
         ("", b"GET / HTTP/1.1\r\nContent-Length: my-own-secret\r\n\r\n", (400, "bad_request")),
@@ -58,6 +60,8 @@ async def test_head_in_single_bytes(start_front: StartFront, upstream: ScriptedU
         "garbage",
         "no-version",
         "rtsp",
+        "unfinished-rtsp",
+        "bare-line-feeds",
         "ice",
         "space-in-name",
         "length",
@@ -260,3 +264,14 @@ async def test_upgrade_is_not_followed(start_front: StartFront, upstream: Script
     reply = await client.reply()
     assert reply.status == 200
     assert "upgrade" not in {name.lower() for name, _ in told(reply)["headers"]}
+
+
+async def test_request_behind_a_body_that_is_held_back(
+    start_front: StartFront, upstream: ScriptedUpstream
+) -> None:
+    """What follows a body waits until all of that was taken on, however much came at once."""
+    front = await start_front(configuration(upstream.port))
+    client = await front.client()
+    await client.send(request("POST", "/sink", GOOD, bytes(200_000)) + HEALTH + GARBAGE)
+    assert (await client.reply("POST")).body == b"200000"
+    assert await statuses(client, 2) == [200, 400]

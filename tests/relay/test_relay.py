@@ -11,12 +11,12 @@ from tentaculo.relay.relay import random_request_id
 from tentaculo.wire.forwarded import Peer
 from tests.fakes.client import request, told
 from tests.fakes.gates import soon
-from tests.fakes.messages import read_reply, source_of
+from tests.fakes.messages import Cut, read_reply, source_of
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.configuration import configuration
 from tests.functional.running import GOOD
 from tests.relay.conftest import StartFront
-from tests.relay.front import Front
+from tests.relay.front import Front, began
 
 OTHER_ROUTES = "routes:\n  - {name: other, path: /other, upstream: backend}\n"
 PEER = Peer("192.0.2.7", trusted=False)
@@ -121,3 +121,72 @@ async def test_draining_closes_connections(front: Front) -> None:
     assert (reply.status, reply.head.value("Connection")) == (200, "close")
     assert await client.ended()
     assert (await front.call("/health", ())).status == 503
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["handed-over", "at-once"])
+async def test_cutting_before_a_reply(warm: bool, front: Front, upstream: ScriptedUpstream) -> None:
+    """Whoever still waits for a reply is told, and the upstream let go."""
+    client, exchange = await began(front, upstream, request("GET", "/slow-head", GOOD), warm=warm)
+    front.relay.cut_all()
+    reply = await client.reply()
+    assert (reply.status, told(reply)["code"]) == (503, "draining")
+    assert (reply.head.value("Retry-After"), reply.head.value("Connection")) == ("1", "close")
+    await exchange.gone()
+    assert await client.ended()
+    assert await soon(front.relay.finished(60))
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["handed-over", "at-once"])
+async def test_cutting_a_reply(warm: bool, front: Front, upstream: ScriptedUpstream) -> None:
+    """A reply that has begun is seen as cut."""
+    client, exchange = await began(front, upstream, request("GET", "/slow-body", GOOD), warm=warm)
+    await client.until(b"hello")
+    front.relay.cut_all()
+    assert await client.rest() == b""
+    await exchange.gone()
+    assert (await front.last_event(1 + warm))["code"] == "draining"
+
+
+async def test_cutting_before_there_is_an_upstream(front: Front, upstream: ScriptedUpstream) -> None:
+    """What has not reached its upstream is left to the connection's end."""
+    client = await front.client()
+    sent = request("GET", "/echo", GOOD)
+    front.relay.new_request_id = lambda: _later(front)
+    await client.send(sent)
+    assert (await client.reply()).status == 200
+
+
+def _later(front: Front) -> str:
+    asyncio.get_running_loop().call_soon(front.relay.cut_all)  # comes before there is a connection
+    return "id"
+
+
+async def test_cutting_an_upload(front: Front, upstream: ScriptedUpstream) -> None:
+    """Whoever still sends its request is told too."""
+    sent = request("POST", "/sink", [*GOOD, ("Content-Length", "1000")]) + b"x"
+    client, exchange = await began(front, upstream, sent, warm=False)
+    front.relay.cut_all()
+    reply = await client.reply()
+    assert (reply.status, told(reply)["code"]) == (503, "draining")
+    await exchange.gone()
+    assert await soon(front.relay.finished(60))
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["handed-over", "at-once"])
+async def test_cutting_a_reply_without_framing(warm: bool, front: Front, upstream: ScriptedUpstream) -> None:
+    """Where the end of the connection would end the reply, it is reset."""
+    sent = request("GET", "/drop-mid?framing=chunked", GOOD, version="1.0")
+    client, _ = await began(front, upstream, sent, warm=warm)
+    await client.until(b"data: part")
+    front.relay.cut_all()
+    with pytest.raises(Cut):
+        await client.rest()
+    assert (await front.last_event(1 + warm))["code"] == "draining"
+
+
+async def test_cutting_a_stream(front: Front, upstream: ScriptedUpstream) -> None:
+    """A stream that opened while the others were ended is logged with that reason."""
+    client, _ = await began(front, upstream, request("GET", "/drop-mid?framing=sse", GOOD), warm=True)
+    await client.until(b"data: part")
+    front.relay.cut_all()
+    assert (await front.logs.wait_for("stream.ended"))["end_reason"] == "draining"

@@ -166,6 +166,7 @@ class Link:
         """Connect."""
         loop = asyncio.get_running_loop()
         await loop.create_connection(lambda: self.connection, "127.0.0.1", server.port)
+        self.connection.watch()
         self.wire = await server.accept()
 
     async def aclose(self) -> None:

@@ -171,3 +171,24 @@ async def test_close_forgets_everything() -> None:
     deadlines.sweep()
     await asyncio.sleep(0.01)
     assert item.times == 0
+
+
+async def test_failing_expiry_spares_those_behind_it() -> None:
+    """Whatever one of them raises, all have their turn, and the loop is told of the fault."""
+    clock = Clock()
+    deadlines = Deadlines(clock, tick=3600)
+    faults: list[BaseException] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
+
+    class Failing(Item):
+        def expire(self) -> None:
+            super().expire()
+            raise LookupError
+
+    items = [Failing(clock()) for _ in range(3)]
+    for item in items:
+        deadlines.watch(item)
+    deadlines.sweep()
+    assert [item.times for item in items] == [1, 1, 1]
+    assert [type(fault) for fault in faults] == [LookupError] * 3
+    deadlines.close()

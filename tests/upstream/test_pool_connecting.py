@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
@@ -206,3 +207,35 @@ def test_missing_authority_shows_at_start(tmp_path: Path) -> None:
     """A file that is not there is an error when the pool is made, not in the first exchange."""
     with pytest.raises(FileNotFoundError):
         Pool(tls_settings(1, tmp_path / "missing.pem"), Deadlines(Clock()))
+
+
+# Nobody waits for the connection any more.
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_cancelled_connecting_leaves_nothing_behind(turns: int, server: ManualServer) -> None:
+    """Wherever connecting is cancelled, nothing is watched or counted after it, and the socket is closed."""
+    deadlines = Deadlines(Clock(), tick=3600)
+    pool = Pool(settings_of(server.port), deadlines)
+    connecting = asyncio.ensure_future(pool.connect(5.0))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    connecting.cancel()
+    await asyncio.wait([connecting])
+    if not connecting.cancelled():  # it was there already
+        connecting.result().abort()
+    await eventually(lambda: not deadlines._watched and pool.open_connections == 0)
+    deadlines.close()
+
+
+async def test_connection_lost_as_it_is_made(server: ManualServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is gone before its connecting ends is no connection, and is not counted."""
+    made = UpstreamConnection.connection_made
+
+    def lose(self: UpstreamConnection, transport: asyncio.BaseTransport) -> None:
+        made(self, transport)
+        self.connection_lost(None)
+        transport.close()
+
+    monkeypatch.setattr(UpstreamConnection, "connection_made", lose)
+    assert word(await failure_of(settings_of(server.port))) == (UpstreamUnreachable, "closed")

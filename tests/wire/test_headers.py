@@ -36,6 +36,32 @@ def test_credential_with_underscore_is_read() -> None:
     assert requests("X_Token").meaning(b"x_TOKEN") is Meaning.CREDENTIAL
 
 
+ALIKE = [
+    "X.Principal",
+    "X~VX11~Token",
+    "x-vx11.TOKEN",
+    "Remote.User",
+    "X*Forwarded-For",
+    "X.Auth.Request.Email",
+]
+ALIKE += ["X!Real!IP", "Proxy.Any", "Proxy+Connection", "Content.Length", "Transfer|Encoding"]
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_name_that_a_backend_may_take_for_another_is_dropped(name: str) -> None:
+    """CGI-like backends write every mark of a name alike, so a look-alike is no way past the gateway."""
+    found = sort((name.encode(), b"v"), (b"X.Other", b"1"), keep_credentials=True)
+    assert written(found.kept) == [(b"X.Other", b"1")]
+    assert (found.credentials, found.forwarding) == ([], [])
+
+
+def test_credential_with_other_marks_is_read() -> None:
+    """The configured spelling of a credential header is not its own look-alike."""
+    names = requests("X.Token", remove=["X-Env"])
+    assert names.meaning(b"x.token") is Meaning.CREDENTIAL
+    assert {names.meaning(n) for n in (b"X-Token", b"X~Token", b"X.Env")} == {Meaning.DROP}
+
+
 def test_what_the_route_sets_is_not_passed() -> None:
     """A name that the route removes or sets itself never comes from the client, not even in trust."""
     names = requests(remove=["X-Env", "X-Principal", "X-Forwarded-For"])

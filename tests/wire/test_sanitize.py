@@ -114,13 +114,53 @@ def test_too_many_letters_to_fold() -> None:
     """A text of more different letters than anyone writes is masked rather than looked through."""
     text = "/e?" + "".join(map(chr, range(0x3300, 0x3400))) + "".join(map(chr, range(0xF900, 0x10000)))
     text += "".join(map(chr, range(0x1D400, 0x1D800)))
-    assert SANITIZER.url(text) == "***"
+    assert SANITIZER.text(text) == "***"
 
 
 def test_distinct_letters_fold_too() -> None:
     """Many different letters are folded in another way, to the same end."""
     name = "\uff54\uff4f\uff4b\uff45\uff4e"
     assert SANITIZER.url(f"/\uff21\uff22\uff23\uff24\uff26\uff27?{name}={SECRET}").endswith("=***")
+
+
+REQUEST_LINE = 8190
+DEAR = (*HOSTILE, "%2574oken=%2574&", "%74oken=%2574&", "%25token=&", "session=%41&", "%252541a", "\xdf")
+AFFORDABLE = 0.006  # under half of it is spent; without bounds several of these take 10 to 60 ms
+SECRETS = [f"S3cr3tAbC-{number:03}_xyz" for number in range(240)]
+
+
+@pytest.mark.parametrize("prefix", ["", "/e?", "//u:"])
+@pytest.mark.parametrize("unit", DEAR, ids=ascii)
+def test_request_line_is_affordable(unit: str, prefix: str) -> None:
+    """A request line of the usual limit holds up the event loop for a few milliseconds at most."""
+    text = prefix + (unit * (REQUEST_LINE // len(unit) + 1))[: REQUEST_LINE - len(prefix)]
+    assert fastest(SANITIZER.url, text) < AFFORDABLE
+    assert fastest(lambda text: mask_values(text, SECRETS[:8]), text) < AFFORDABLE
+
+
+@pytest.mark.parametrize("size", [100, 4000, 8190])
+def test_many_secrets_are_affordable(size: int) -> None:
+    """The time does not grow with the number of secrets in a request."""
+    text = "/zz?" + ("%74oken=%2574&" * 600)[:size]
+    assert fastest(lambda text: mask_values(text, SECRETS), text) < AFFORDABLE
+    assert mask_values(text, SECRETS) == "/zz?***"
+
+
+LONG_URLS = {
+    "query": ("/e?a=1&" + "%41b" * 800, "/e?***"),
+    "path": ("/things/" + "%41b" * 800 + "?a=1", "/things/***"),
+    "path alone": ("/things/" + "%41b" * 800, "/things/***"),
+    "secret before it": (f"/token/{SECRET}?" + "%41b" * 800, "/token/***?***"),
+    "few escapes": ("/e?a=%41" + "b" * 4000, "/e?a=%41" + "b" * 4000),
+    "short": ("/e?a=" + "%41b" * 300, "/e?a=" + "%41b" * 300),
+}
+
+
+@pytest.mark.parametrize(("url", "shown"), LONG_URLS.values(), ids=LONG_URLS)
+def test_long_escaped_url_is_masked(url: str, shown: str) -> None:
+    """What would be too much work to look through is masked, and what comes before it is shown."""
+    assert SANITIZER.url(url) == shown
+    assert SANITIZER.url(shown) == shown
 
 
 FRAGMENTS = st.sampled_from(
@@ -248,6 +288,35 @@ def test_values_are_masked(text: str, shown: str) -> None:
 def test_short_values_stay() -> None:
     """A secret of fewer than 8 characters would take half of the log with it."""
     assert mask_values("/abc/%41bcdefg", ["abc", "abcdefg"]) == "/abc/%41bcdefg"
+
+
+SPELLED = encoded(SECRET, 1)
+LONG = "%41b" * 1200
+COSTLY = {
+    "secret in the path": (f"/x/{SECRET}?{LONG}", [SECRET], "/x/***?***"),
+    "spelled in the path": (f"/x/{SPELLED}?{LONG}", [SECRET], "/x/***?***"),
+    "path too": (f"/x/{LONG}?a", [SECRET], "***"),
+    "no query": (f"{SECRET} {LONG}", [SECRET], "***"),
+    "many secrets": (f"/x/{SECRETS[200]}?a=%41", SECRETS, "/x/***?***"),
+    "many secrets, spelled": (f"/x/{SPELLED}?a=%41", [*SECRETS, SECRET], "***"),
+    "many secrets, plain": (f"/x/{SECRETS[200]}?a=1", SECRETS, "/x/***?a=1"),
+    "many secrets, long": (f"{SECRETS[200]}?" + "a" * 600, SECRETS, "***?***"),
+    "escaped secret": ("/x?a=%41", ["%41" * 2000], "/x?***"),
+    "same secret": (f"/x?a=%41&b={SECRET}", [SECRET] * 100, "/x?a=%41&b=***"),
+}
+
+
+@pytest.mark.parametrize(("text", "secrets", "shown"), COSTLY.values(), ids=COSTLY)
+def test_costly_values_are_masked(text: str, secrets: list[str], shown: str) -> None:
+    """Where looking for the secrets would be much work, all is masked that could hold one."""
+    assert mask_values(text, secrets) == shown
+
+
+def test_several_values_are_masked() -> None:
+    """Secrets that overlap, hold one another or stand apart all go, however they are escaped."""
+    secrets = ["abcdefgh-1", "efgh-1234567", "abcdefgh", "ijklmnop"]
+    assert mask_values("abcdefgh-1 ijklmnop", secrets) == "*** ***"
+    assert mask_values("x%61bcdefgh%2D1234567y%69jklmnopz", secrets) == "x***y***z"
 
 
 def test_clean_texts_hold_no_secret() -> None:
