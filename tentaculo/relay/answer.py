@@ -174,13 +174,13 @@ class Answer:
         if self._plan.is_token_stream:
             check_stream_reply(head, self._method, streaming=streaming)
         if streaming and head.framing is not Framing.NONE:
-            if self._watch is not None:
-                self._watch.stream_opening(self)
+            assert self._watch is not None
+            self._watch.stream_opening(self)
             self.is_stream = True
         self.status = head.status
         self.started = True
-        if (self.is_stream or self._plan.settings.stream is not None) and self._ask is not None:
-            self._never_idle(self._ask)
+        if self.is_stream or self._plan.settings.stream is not None:
+            self._never_idle()
         if self.uploading:
             self.keep_alive = False  # the rest of the body may never come
         framing = self._framing(head)
@@ -190,9 +190,9 @@ class Answer:
             (_status_line(head), *kept, framing, self._added(fields, streaming=streaming), b"\r\n")
         )
 
-    def _never_idle(self, ask: Ask) -> None:
-        ask.idle_timeout = NEVER
-        if self._upstream is not None:
+    def _never_idle(self) -> None:
+        if self._ask is not None and self._upstream is not None:
+            self._ask.idle_timeout = NEVER
             self._upstream.deadline = NEVER
 
     def _framing(self, head: ReplyHead) -> bytes:

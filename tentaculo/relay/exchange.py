@@ -179,8 +179,6 @@ class Exchange(Admission):
         ask = Ask(answer, method == "HEAD", timeouts.response, timeouts.idle)
         answer.attach(upstream, ask)
         upstream.ask(ask, head, whole=whole)
-        if self.connection.writing_paused:
-            answer.client_paused()
         return answer
 
     def _may_retry(self) -> bool:

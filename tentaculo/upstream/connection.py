@@ -36,6 +36,7 @@ class UpstreamConnection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_answered_early",
         "_ask",
         "_deadlines",
         "_drained",
@@ -68,6 +69,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._drained: asyncio.Future[None] | None = None
         self._reading_paused = False
         self._uploading = False
+        self._answered_early = False
         self.deadline = NEVER
         self.idle_since = 0.0
         self.is_stale = False
@@ -116,6 +118,7 @@ class UpstreamConnection(asyncio.Protocol):
             return
         self._ask = ask
         self._uploading = not whole
+        self._answered_early = False
         self._parser.expect(is_head=ask.is_head)
         self.deadline = self._deadlines.clock() + ask.response_timeout if whole else NEVER
         self.write(data)
@@ -128,6 +131,7 @@ class UpstreamConnection(asyncio.Protocol):
     def finish_request(self) -> None:
         """Say that the request is whole; the wait for the reply begins."""
         self._uploading = False
+        self._answered_early = self._parser.head_done
         if self._ask is not None:
             self._restart_timer()
 
@@ -247,7 +251,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.served += 1
         head, parts = self._parser.take()
         ask.sink.reply_received(head, parts, ended=True)
-        if self._parser.reusable and not self._uploading and self.is_open:
+        # Who answered before it was asked may answer once more, and that would be the next one's reply.
+        if self._parser.reusable and not (self._uploading or self._answered_early) and self.is_open:
             self.resume_reading()
             self._on_idle(self)
         else:
