@@ -155,7 +155,7 @@ class DownstreamConnection(TimedConnection):
 
     def _feed_unfinished_head(self, held: bytes) -> bool:
         limits, line_end = self.listener.limits, held.find(b"\n")
-        if any(end in held for end in BARE_ENDS) or (line_end >= 0 and not _names_http(held)):
+        if any(end in held for end in BARE_ENDS) or (line_end >= 0 and PROTOCOL not in held[:line_end]):
             self._parse_head(held)  # which refuses it
             return False
         if len(held) > limits.request_line and b"\n" not in held[: limits.request_line + 2]:
@@ -167,10 +167,11 @@ class DownstreamConnection(TimedConnection):
         return False
 
     def _parse_head(self, head: bytes) -> None:
-        if not _names_http(head):
+        line_end = head.find(b"\r\n")
+        if head[line_end - len(PROTOCOL) - 3 : line_end - 3] != PROTOCOL:
             self._fault(BadRequest("protocol"))  # the parser would take RTSP and ICE for HTTP
             return
-        if len(head) - head.find(b"\n") > self.listener.limits.headers + len(HEAD_END):
+        if len(head) - line_end > self.listener.limits.headers + len(HEAD_END):
             self._fault(HeadersTooLarge("headers"))
             return
         before = len(self._messages)
@@ -330,9 +331,3 @@ class DownstreamConnection(TimedConnection):
         if exc is not None and "Too many headers" in str(exc):
             return HeadersTooLarge("fields")
         return BadRequest(type(exc).__name__)
-
-
-def _names_http(head: bytes) -> bool:
-    """Whether a head's first line ends in an HTTP version."""
-    end = head.find(b"\r\n")
-    return head[end - len(PROTOCOL) - 3 : end - 3] == PROTOCOL

@@ -89,10 +89,12 @@ def mask_values(text: str, secrets: Sequence[str]) -> str:
 
     Where that would be much work, everything after the first `?` is masked, or all of the text.
     """
+    escaped = "%" in text or "\\" in text
+    if not escaped and len(secrets) == 1 and secrets[0] not in text:  # nearly always
+        return text
     wanted = {secret for secret in secrets if len(secret) >= MIN_SECRET}
     if not wanted:
         return text
-    escaped = "%" in text or "\\" in text
     if _is_costly(text, wanted, escaped=escaped):
         path, mark, _ = text.partition("?")
         if not mark or _is_costly(path, wanted, escaped="%" in path or "\\" in path):
