@@ -22,7 +22,7 @@ from examples.vx11.welcome import base_url, welcome
 from tentaculo.config.loader import load
 from tentaculo.config.problems import ConfigError
 from tentaculo.config.settings import Address, Settings
-from tentaculo.gateway import Gateway, StartError
+from tentaculo.gateway import Gateway, StartError, prepare_process
 
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "tentaculo.yaml"
 
@@ -40,6 +40,7 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
         return _fail(2, *map(str, error.problems))
     if problem := _listen_problem(settings):
         return _fail(1, problem)
+    prepare_process(settings)
     try:
         uvloop.run(_serve(settings, principal, made=given is None))
     except OSError as error:

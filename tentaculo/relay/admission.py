@@ -25,7 +25,7 @@ from tentaculo.relay.request_head import CHUNKED, EXPECT_CONTINUE, request_head
 from tentaculo.relay.upload import Upload
 from tentaculo.wire.authority import check_host
 from tentaculo.wire.forwarded import trusted_origin
-from tentaculo.wire.headers import RequestFields, sort_request_fields
+from tentaculo.wire.headers import LENGTH_DIGITS, RequestFields, sort_request_fields
 from tentaculo.wire.target import Target, parse_target
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 ORDINARY_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-LENGTH_DIGITS = 19  # what 64 bits hold; thousands of them Python would not even convert
 STREAM_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

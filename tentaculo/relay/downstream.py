@@ -21,6 +21,7 @@ from tentaculo.errors import BadRequest, GatewayError, HeadersTooLarge, RequestT
 from tentaculo.relay.request import Request
 from tentaculo.relay.timed import TimedConnection
 from tentaculo.wire.chunks import ChunkedEnd
+from tentaculo.wire.headers import LENGTH_DIGITS
 
 if TYPE_CHECKING:
     from tentaculo.relay.listener import Listener
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 HEAD_END = b"\r\n\r\n"
 BARE_ENDS = (b"\n\n", b"\n\r\n")
 PROTOCOL = b"HTTP/"
-LENGTH_DIGITS = 19
 QUEUE_LIMIT = 16  # aiohttp goes on reading when its queue is down to this
 
 

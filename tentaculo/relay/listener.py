@@ -58,7 +58,6 @@ class Listener(web.Server):
         )
         self.limits = limits
         self.deadlines = deadlines
-        self.head_limit = limits.headers + limits.request_line
         self._relay = relay
         self._trusted_peers = trusted_peers
         self._open = 0

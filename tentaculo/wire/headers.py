@@ -31,6 +31,7 @@ HOP_BY_HOP = frozenset(
 IDENTITY = frozenset({b"remote-user", b"x-remote-user", b"x-auth-request-user", b"x-authenticated-user"})
 FORWARDING = frozenset({b"forwarded", b"x-real-ip", b"x-request-id", b"x-original-url", b"x-rewrite-url"})
 REMEMBERED_NAMES = 1024
+LENGTH_DIGITS = 19  # of a Content-Length: what 64 bits hold; thousands of them int() would not take
 # CGI-like backends write all of these alike, so X.Token and X-Token are one name to them.
 _FOLDED = re.compile(rb"[^a-z0-9]")
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes.behaviours import BLOCK, GZIPPED, chunk
 from tests.fakes.client import RawClient, request, told
-from tests.fakes.gates import soon
+from tests.fakes.gates import eventually, soon
 from tests.fakes.messages import Framing, body_pieces, reply_framing
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.configuration import configuration
@@ -58,9 +58,7 @@ async def test_request_body_passes_as_it_comes(
     client = await gateway.client()
     await client.send(request("POST", "/echo", [*GOOD, ("Content-Length", "10")]) + b"first")
     exchange = await upstream.next()
-    async with asyncio.timeout(5):
-        while b"first" not in exchange.wire.seen:  # noqa: ASYNC110 - bytes on a socket
-            await asyncio.sleep(0.005)
+    await eventually(lambda: b"first" in exchange.wire.seen)
     await client.send(b"-last")
     assert told(await client.reply("POST"))["body"] == "first-last"
 

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
 from tests.fakes.client import request, told
+from tests.fakes.gates import soon
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.configuration import configuration
 from tests.functional.conftest import StartGateway
-from tests.functional.running import GOOD
+from tests.functional.running import GOOD, RunningGateway
 
 BODY = b"line one\r\nline two\r\n\r\nGET /api/smuggled HTTP/1.1\r\n\r\n"
+
+
+async def taken(gateway: RunningGateway) -> None:
+    """Make sure that what was sent before has been read: a later connection is served."""
+    client = await gateway.client()
+    await client.send(request("GET", "/health"))
+    assert (await client.reply()).status == 200
+    client.leave()
 
 
 async def test_body_in_packets_behind_a_request_in_hand(
@@ -27,7 +37,7 @@ async def test_body_in_packets_behind_a_request_in_hand(
         await client.send(request("GET", "/echo?warm", GOOD))
         await client.reply()
         await client.send(sent[:cut])
-        await asyncio.sleep(0)
+        await taken(gateway)
         await client.send(sent[cut:])
         answers = [told(await client.reply(method)) for method in ("GET", "POST", "GET")]
         assert [answer["target"] for answer in answers] == ["/echo?first", "/echo?post", "/echo?last"]
@@ -37,15 +47,27 @@ async def test_body_in_packets_behind_a_request_in_hand(
 async def test_head_in_two_packets_at_once_with_the_connection(
     start_gateway: StartGateway, upstream: ScriptedUpstream
 ) -> None:
-    """A head may come in pieces, from the first packet of a connection on."""
+    """A head may come in pieces, the first of them before the gateway has seen the connection."""
     gateway = await start_gateway(configuration(upstream.port))
     head = request("GET", "/echo", [*GOOD, ("Cookie", "x" * 1500)])
+    loop = asyncio.get_running_loop()
     for cut in range(1, len(head), 97):
-        client = await gateway.client()
-        await client.send(head[:cut])
-        await asyncio.sleep(0)
-        await client.send(head[cut:])
-        assert (await client.reply()).status == 200
+        with socket.create_connection((gateway.host, gateway.port)) as client:
+            client.sendall(head[:cut])
+            await taken(gateway)
+            client.sendall(head[cut:])
+            client.setblocking(False)
+            assert (await loop.sock_recv(client, 12)).startswith(b"HTTP/1.1 200")
+
+
+async def test_slow_head_at_once_with_the_connection(start_gateway: StartGateway) -> None:
+    """The header timeout holds for a head that begins before the gateway has seen the connection."""
+    gateway = await start_gateway(configuration(9, limits="header_timeout: 300ms"))
+    with socket.create_connection((gateway.host, gateway.port)) as client:
+        client.sendall(b"GET /echo HTTP/1.1\r\nHo")
+        client.setblocking(False)
+        answer = await soon(asyncio.get_running_loop().sock_recv(client, 12))
+    assert answer == b"HTTP/1.1 408"
 
 
 @pytest.mark.parametrize("protocol", ["h2c", "websocket", "other/1"])
@@ -65,17 +87,6 @@ async def test_nothing_is_taken_behind_an_upgrade(
     assert [exchange.head.target for exchange in upstream.exchanges] == ["/echo?asks"]
 
 
-async def test_slow_head_on_a_connection_that_began_with_it(
-    start_gateway: StartGateway, upstream: ScriptedUpstream
-) -> None:
-    """The header timeout holds for bytes that come at once with the connection."""
-    gateway = await start_gateway(configuration(upstream.port, limits="header_timeout: 300ms"))
-    client = await gateway.client()
-    await client.send(b"GET /echo HTTP/1.1\r\nHo")
-    assert (await client.reply()).status == 408
-    assert await client.ended()
-
-
 async def test_large_head_behind_a_request_at_work(
     start_gateway: StartGateway, upstream: ScriptedUpstream
 ) -> None:
@@ -83,9 +94,12 @@ async def test_large_head_behind_a_request_at_work(
     gateway = await start_gateway(configuration(upstream.port))
     client = await gateway.client()
     head = request("GET", "/echo?large", [*GOOD, *((f"X-{n}", "v" * 7000) for n in range(30))])
-    await client.send(request("POST", "/echo?first", GOOD, b"body"))
+    await client.send(request("POST", "/slow-head", GOOD, b"body"))
+    await upstream.next()
     for start in range(0, len(head), 16000):
         await client.send(head[start : start + 16000])
+        await taken(gateway)
+    upstream.gates.open("head")
     assert (await client.reply("POST")).status == 200
     assert (await client.reply()).status == 431
-    assert [exchange.head.target for exchange in upstream.exchanges] == ["/echo?first"]
+    assert [exchange.head.target for exchange in upstream.exchanges] == ["/slow-head"]

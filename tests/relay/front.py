@@ -27,6 +27,10 @@ HEALTH = request("GET", "/health")
 SMALL = 8 * 1024
 
 
+TIMES = "header_timeout: 10s, write_timeout: 20s, connections: 3"
+HEAD = b"GET /health HTTP/1.1\r\nHost: gateway.test\r\n"
+
+
 class Front:
     """One relay with its listener; nothing expires unless `pass_time` says so."""
 
@@ -173,3 +177,10 @@ class SlowClient:
     def close(self) -> None:
         """Close."""
         self._socket.close()
+
+
+async def connected(front: Front, count: int = 1) -> RawClient:
+    """Open a connection that the gateway knows of."""
+    client = await front.client()
+    await eventually(lambda: front.listener.open_connections == count)
+    return client

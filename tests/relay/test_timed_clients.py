@@ -11,30 +11,20 @@ from contextlib import suppress
 import pytest
 
 from tentaculo.relay.downstream import DownstreamConnection
-from tests.fakes.client import RawClient, request
+from tests.fakes.client import request
 from tests.fakes.gates import eventually
 from tests.fakes.messages import Cut
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.configuration import configuration
 from tests.functional.running import GOOD
 from tests.relay.conftest import StartFront
-from tests.relay.front import Front, SlowClient
-
-LIMITS = "header_timeout: 10s, write_timeout: 20s, connections: 3"
-HEAD = b"GET /health HTTP/1.1\r\nHost: gateway.test\r\n"
+from tests.relay.front import HEAD, TIMES, Front, SlowClient, connected
 
 
 @pytest.fixture
 async def front(start_front: StartFront, upstream: ScriptedUpstream) -> Front:
     """A front with ten seconds for a head and twenty for a client that takes nothing."""
-    return await start_front(configuration(upstream.port, limits=LIMITS))
-
-
-async def connected(front: Front, count: int = 1) -> RawClient:
-    """Open a connection that the gateway knows of."""
-    client = await front.client()
-    await eventually(lambda: front.listener.open_connections == count)
-    return client
+    return await start_front(configuration(upstream.port, limits=TIMES))
 
 
 # Clients that take nothing.
