@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 from urllib.parse import quote
 
@@ -38,22 +36,6 @@ def fastest(sanitize: Callable[[str], str], text: str) -> float:
         sanitize(text)
         seconds.append(time.thread_time() - begun)
     return min(seconds)
-
-
-def calls(sanitize: Callable[[str], str], text: str) -> int:
-    """Count the calls of a run: what it costs, whatever else the machine does."""
-    counted = 0
-
-    def count(frame: FrameType, event: str, argument: object) -> None:
-        nonlocal counted
-        counted += event in ("call", "c_call")
-
-    sys.setprofile(count)
-    try:
-        sanitize(text)
-    finally:
-        sys.setprofile(None)
-    return counted
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
@@ -141,28 +123,7 @@ def test_distinct_letters_fold_too() -> None:
     assert SANITIZER.url(f"/\uff21\uff22\uff23\uff24\uff26\uff27?{name}={SECRET}").endswith("=***")
 
 
-REQUEST_LINE = 8190
-DEAR = (*HOSTILE, "%2574oken=%2574&", "%74oken=%2574&", "%25token=&", "session=%41&", "%252541a", "\xdf")
-AFFORDABLE = 12_000  # calls
 SECRETS = [f"S3cr3tAbC-{number:03}_xyz" for number in range(240)]
-
-
-@pytest.mark.parametrize("prefix", ["", "/e?", "//u:"])
-@pytest.mark.parametrize("unit", DEAR, ids=ascii)
-def test_request_line_is_affordable(unit: str, prefix: str) -> None:
-    """A request line of the usual limit holds up the event loop for a few milliseconds at most."""
-    text = prefix + (unit * (REQUEST_LINE // len(unit) + 1))[: REQUEST_LINE - len(prefix)]
-    assert calls(SANITIZER.url, text) < AFFORDABLE
-    assert calls(lambda text: mask_values(text, SECRETS[:8]), text) < AFFORDABLE
-
-
-@pytest.mark.parametrize("size", [100, 4000, 8190])
-def test_many_secrets_are_affordable(size: int) -> None:
-    """The time does not grow with the number of secrets in a request."""
-    text = "/zz?" + ("%74oken=%2574&" * 600)[:size]
-    assert calls(lambda text: mask_values(text, SECRETS), text) < AFFORDABLE
-    assert mask_values(text, SECRETS) == "/zz?***"
-
 
 LONG_URLS = {
     "query": ("/e?a=1&" + "%41b" * 800, "/e?***"),
