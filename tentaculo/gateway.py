@@ -27,6 +27,7 @@ from tentaculo.telemetry.metrics import Metrics
 from tentaculo.upstream.deadlines import Deadlines
 
 BACKLOG = 4096
+GARBAGE_THRESHOLD = 50_000  # exchanges leave no cycles; the default would look for some many times a second
 FINISH_SECONDS = 5.0
 CUT_SECONDS = 1.0
 SETTLE_SECONDS = 0.2
@@ -84,7 +85,7 @@ class Gateway:
     async def _listen(self) -> None:
         settings, loop = self._settings, asyncio.get_running_loop()
         relay = self._relay = Relay(
-            self._snapshot, self._logs.logger, self._metrics, Streams(settings.limits.streams), loop
+            self._snapshot, self._logs, self._metrics, Streams(settings.limits.streams), loop
         )
         listener = self._listener = Listener(
             relay, limits=settings.limits, trusted_peers=settings.trusted_peers, deadlines=self._deadlines
@@ -163,6 +164,7 @@ async def _serve(settings: Settings) -> int:
         loop.add_signal_handler(signum, stopping.set)
     await gateway.start()
     gc.freeze()  # what was made at start is never garbage
+    gc.set_threshold(GARBAGE_THRESHOLD, *gc.get_threshold()[1:])
     await stopping.wait()
     await gateway.stop()
     return 0

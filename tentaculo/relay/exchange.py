@@ -200,7 +200,7 @@ class Exchange(Admission):
             answer.finish(error)
 
     def _failed(self, fault: Exception) -> None:
-        self.relay.log.error("exchange.failed", request_id=self.record.request_id, exc_info=fault)
+        self.relay.logs.logger.error("exchange.failed", request_id=self.record.request_id, exc_info=fault)
         self._answer_error(InternalError(type(fault).__name__))
 
     # Streams.

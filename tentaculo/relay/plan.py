@@ -14,7 +14,7 @@ from tentaculo.wire.headers import NameTable, field_lines, request_names, respon
 VIA = b"Via: 1.1 tentaculo\r\n"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RoutePlan:
     """One compiled route.
 

@@ -70,16 +70,16 @@ class Record:
         elif self.client_gone or self.stalled:
             event["code"] = "client_gone" if self.client_gone else "slow_client"
         elif plan is None:  # a health check
-            relay.log.debug("request.finished", **event)
+            relay.logs.event("debug", "request.finished", event)
             return
-        relay.log.info("request.finished", **event)
+        relay.logs.event("info", "request.finished", event)
 
     def stream_opened(self, secrets: tuple[str, ...]) -> None:
         """Log and count a stream that opens."""
         assert self.plan is not None
         self.plan.metrics.stream_opened()
         seconds = self._relay.clock() - self._started_at
-        self._relay.log.info("stream.opened", **self._event(secrets, 200, seconds))
+        self._relay.logs.event("info", "stream.opened", self._event(secrets, 200, seconds))
 
     def stream_ended(self, answer: Answer, secrets: tuple[str, ...], end_reason: str | None) -> None:
         """Log and count a stream that is over; `end_reason` where the gateway ended it."""
@@ -92,7 +92,7 @@ class Record:
         self._count_fault()
         event = self._event(secrets, self.status, seconds)
         event["end_reason"] = reason
-        self._relay.log.info("stream.ended", **event)
+        self._relay.logs.event("info", "stream.ended", event)
 
     def _end_reason(self) -> str:
         if self.client_gone:

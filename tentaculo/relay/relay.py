@@ -8,7 +8,6 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-import structlog
 from aiohttp import web
 
 from tentaculo.errors import Draining, GatewayError
@@ -17,6 +16,7 @@ from tentaculo.relay.problem import problem
 from tentaculo.relay.request import Request
 from tentaculo.relay.snapshot import Snapshot
 from tentaculo.relay.streams import Streams
+from tentaculo.telemetry.logs import Logs
 from tentaculo.telemetry.metrics import Metrics
 from tentaculo.wire.forwarded import Peer
 
@@ -33,7 +33,7 @@ class Relay:
     """What all exchanges share; `snapshot` is swapped in one assignment on reload."""
 
     snapshot: Snapshot
-    log: structlog.typing.FilteringBoundLogger
+    logs: Logs
     metrics: Metrics
     streams: Streams
     loop: asyncio.AbstractEventLoop  # asking for the running one costs a system call each time
@@ -86,7 +86,7 @@ class Relay:
         if error.status == 503:
             self.metrics.connection_refused(error.reason)
         self.snapshot.unrouted.request_finished("other", error.status, 0.0)
-        self.log.info(
+        self.logs.logger.info(
             "request.finished",
             request_id=request_id,
             client=peer.address,

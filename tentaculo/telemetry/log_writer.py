@@ -34,7 +34,7 @@ class LogWriter:
         fd: int,
         *,
         max_bytes: int = 8 * MIB,
-        flush_interval: float = 0.02,
+        flush_interval: float = 0.1,
         notice: Callable[[int], bytes] = dropped_line,
         on_dropped: Callable[[int], None] | None = None,
     ) -> None:

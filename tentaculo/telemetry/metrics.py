@@ -1,6 +1,6 @@
 """What is counted, as domain verbs: callers never see a label.
 
-The only home of prometheus-client.  Every label value comes from a closed set or from the
+With `tallies` the only home of prometheus-client.  Every label value comes from a closed set or from the
 configuration; nothing of a request's own text becomes one.
 """
 
@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-STATUS_CLASSES = {number: f"{number}xx" for number in range(1, 6)}
+from tentaculo.telemetry.tallies import OTHER, Tallies, Tally
+
 END_REASONS = frozenset(
     {
         "upstream_closed",
@@ -37,8 +37,6 @@ FAULT_KINDS = frozenset(
     }
 )
 REFUSALS = frozenset({"connections", "connections_per_client"})
-OTHER = "other"
-REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 STREAM_SECONDS = (1, 10, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
 
 
@@ -48,6 +46,8 @@ class Metrics:
     def __init__(self, *, version: str) -> None:
         self.registry = own = CollectorRegistry()
         Info("tentaculo_build", "The version that runs", registry=own).info({"version": version})
+        self._tallies = Tallies()
+        own.register(self._tallies)
         self._routes = _RouteFamilies(own)
         self._faults = Counter(
             "tentaculo_upstream_faults",
@@ -65,7 +65,7 @@ class Metrics:
 
     def route(self, name: str) -> RouteMetrics:
         """Return the metrics of a route; the same counts each time it is asked for."""
-        return RouteMetrics(self._routes, name)
+        return RouteMetrics(self._routes, self._tallies.of(name), name)
 
     def upstream_fault(self, upstream: str, kind: str) -> None:
         """Count an exchange that an upstream failed; `kind` is the error's code."""
@@ -95,22 +95,18 @@ class Metrics:
 class RouteMetrics:
     """The metrics of one route, bound once so that counting costs no look-up of labels."""
 
-    __slots__ = ("_duration", "_families", "_open", "_requests", "_route", "_stream_duration")
+    __slots__ = ("_families", "_open", "_route", "_stream_duration", "_tally")
 
-    def __init__(self, families: _RouteFamilies, route: str) -> None:
+    def __init__(self, families: _RouteFamilies, tally: Tally, route: str) -> None:
         self._families = families
+        self._tally = tally
         self._route = route
-        self._requests: dict[tuple[str, int], Counter] = {}
-        self._duration = families.duration.labels(route)
         self._open = families.streams_open.labels(route)
         self._stream_duration = families.stream_duration.labels(route)
 
     def request_finished(self, method: str, status: int, seconds: float | None) -> None:
         """Count a finished exchange; `seconds` is None for a stream, whose length says nothing of speed."""
-        counter = self._requests.get((method, status // 100))
-        (counter or self._counter(method, status)).inc()
-        if seconds is not None:
-            self._duration.observe(seconds)
+        self._tally.add(method, status, seconds)
 
     def stream_opened(self) -> None:
         """Count a stream in."""
@@ -122,32 +118,11 @@ class RouteMetrics:
         self._families.streams_ended.labels(self._route, _closed(reason, END_REASONS)).inc()
         self._stream_duration.observe(seconds)
 
-    def _counter(self, method: str, status: int) -> Counter:
-        """Bind a method and status class; under their label values only, however clients name methods."""
-        key = (_closed(method, METHODS), status // 100)
-        counter = self._requests.get(key)
-        if counter is None:
-            status_class = STATUS_CLASSES.get(key[1], OTHER)
-            counter = self._families.requests.labels(self._route, key[0], status_class)
-            if key[1] in STATUS_CLASSES:
-                self._requests[key] = counter
-        return counter
-
 
 class _RouteFamilies:
     """The metrics that have a route label."""
 
     def __init__(self, own: CollectorRegistry) -> None:
-        self.requests = Counter(
-            "tentaculo_requests", "Finished exchanges", ["route", "method", "status_class"], registry=own
-        )
-        self.duration = Histogram(
-            "tentaculo_request_duration_seconds",
-            "Time from request to end of response, without streams",
-            ["route"],
-            registry=own,
-            buckets=REQUEST_SECONDS,
-        )
         self.streams_open = Gauge("tentaculo_streams_open", "Open streams", ["route"], registry=own)
         self.streams_ended = Counter(
             "tentaculo_streams_ended", "Ended streams", ["route", "reason"], registry=own

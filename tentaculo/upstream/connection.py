@@ -17,7 +17,7 @@ from tentaculo.upstream.reply import Framing, ReplyHead, ReplySink
 from tentaculo.upstream.reply_parser import ReplyParser
 
 
-@dataclass(slots=True)
+@dataclass
 class Ask:
     """One request on a connection: who takes the reply, and how long it may take, in seconds."""
 
@@ -27,8 +27,8 @@ class Ask:
     idle_timeout: float
 
 
-class UpstreamConnection(asyncio.Protocol):
-    """A connection that carries one exchange after another, never two at once.
+class UpstreamConnection:
+    """A connection that carries one exchange after another, never two at once: an `asyncio.Protocol`.
 
     `served` counts them; `idle_since` is set by whoever keeps it; `peer_closed` tells that the
     upstream has ended it; `is_stale` that it served before and then broke without a byte of the

@@ -59,7 +59,7 @@ class Pool:
         try:
             async with asyncio.timeout(timeout):
                 await loop.create_connection(
-                    lambda: connection,
+                    lambda: connection,  # type: ignore[type-var]
                     self._server.host,
                     self._server.port,
                     ssl=self._tls,

@@ -41,9 +41,9 @@ class Front:
         self.logs = LogTap()
         self._metrics = Metrics(version="0")
         self._loop = asyncio.get_running_loop()
-        log = Logs(settings.log, self.logs, secret_names=credential_names(settings)).logger
+        logs = Logs(settings.log, self.logs, secret_names=credential_names(settings))
         snapshot = build_snapshot(settings, metrics=self._metrics, deadlines=self.deadlines)
-        self.relay = Relay(snapshot, log, self._metrics, Streams(settings.limits.streams), self._loop)
+        self.relay = Relay(snapshot, logs, self._metrics, Streams(settings.limits.streams), self._loop)
         self.listener = Listener(
             self.relay,
             limits=settings.limits,

@@ -49,7 +49,7 @@ class Desk:
         self._registry = (metrics := Metrics(version="0")).registry
         self.relay = Relay(
             build_snapshot(settings_of(route_of()), metrics=metrics, deadlines=Deadlines()),
-            Logs(LogSettings(level="debug", format="json"), self.lines.append).logger,
+            Logs(LogSettings(level="debug", format="json"), self.lines.append),
             metrics,
             Streams(10),
             asyncio.get_running_loop(),

@@ -102,6 +102,20 @@ def test_level(level: str, make_logs: Callable[..., Logs], lines: Lines) -> None
     assert [event["level"] for event in lines.events if event["event"] == "foreign"] == expected
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_event(level: str, make_logs: Callable[..., Logs], lines: Lines) -> None:
+    """The short way writes what structlog's logger writes, and nothing below the level."""
+    logs = make_logs(level=level)
+    fields = {"url": "/a?token=abcdefgh", "other": "abcdefgh", "secrets": ("abcdefgh",)}
+    for name in LEVELS:
+        logs.event(name, "happened", dict(fields))
+        getattr(logs.logger, name)("happened", **fields)
+    shown = [{**event, "timestamp": ""} for event in lines.events]
+    assert [event["level"] for event in shown[::2]] == list(LEVELS[LEVELS.index(level) :])
+    assert shown[::2] == shown[1::2]
+    assert "abcdefgh" not in lines.text
+
+
 SHAPES = {
     "json": ("json", True, True),
     "console": ("console", False, False),

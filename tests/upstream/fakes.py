@@ -165,7 +165,7 @@ class Link:
     async def open(self, server: ManualServer) -> None:
         """Connect."""
         loop = asyncio.get_running_loop()
-        await loop.create_connection(lambda: self.connection, "127.0.0.1", server.port)
+        await loop.create_connection(lambda: self.connection, "127.0.0.1", server.port)  # type: ignore[type-var]
         self.connection.watch()
         self.wire = await server.accept()
 

@@ -1,0 +1,62 @@
+"""Tallies against prometheus-client's own counter and histogram."""
+
+from __future__ import annotations
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+from tentaculo.telemetry.tallies import METHODS, REQUEST_SECONDS, Tallies
+
+SERIES = ("tentaculo_requests", "tentaculo_request_duration")
+FINISHED = (
+    ("GET", 200, 0.0),
+    ("GET", 204, REQUEST_SECONDS[0]),
+    ("GET", 299, REQUEST_SECONDS[0] + 1e-9),
+    ("POST", 404, 0.3),
+    ("BREW", 999, REQUEST_SECONDS[-1]),
+    ("BREW", 700, REQUEST_SECONDS[-1] + 1),
+    ("HEAD", 502, None),
+)
+
+
+def shown(registry: CollectorRegistry) -> list[str]:
+    """Return the series of finished exchanges, without when each began."""
+    lines = generate_latest(registry).decode().splitlines()
+    return sorted(line for line in lines if line.startswith(SERIES) and "_created" not in line)
+
+
+def test_exposition_is_that_of_the_library() -> None:
+    """Counted as plain numbers, the series are those that prometheus-client's own classes would show."""
+    own, library = CollectorRegistry(), CollectorRegistry()
+    tallies = Tallies()
+    own.register(tallies)
+    counter = Counter(SERIES[0], "", ["route", "method", "status_class"], registry=library)
+    histogram = Histogram(f"{SERIES[1]}_seconds", "", ["route"], registry=library, buckets=REQUEST_SECONDS)
+    for route in ("api", "events"):
+        for method, status, seconds in FINISHED:
+            tallies.of(route).add(method, status, seconds)
+            status_class = f"{status // 100}xx" if status < 600 else "other"
+            counter.labels(route, method if method in METHODS else "other", status_class).inc()
+            if seconds is not None:
+                histogram.labels(route).observe(seconds)
+    assert shown(own) == shown(library)
+    assert len(shown(own)) > 2 * len(REQUEST_SECONDS)
+
+
+def test_a_route_keeps_its_tally() -> None:
+    """A route that is asked for again goes on from its counts, and shows zeros before the first."""
+    tallies = Tallies()
+    assert tallies.of("api") is tallies.of("api")
+    families = {family.name: family for family in tallies.collect()}
+    assert not families[SERIES[0]].samples
+    assert {sample.value for sample in families[f"{SERIES[1]}_seconds"].samples} == {0}
+
+
+@pytest.mark.parametrize("status", [0, 99, 600, 65535])
+def test_no_status_makes_a_series_of_its_own(status: int) -> None:
+    """Statuses outside the five classes are one series."""
+    tallies = Tallies()
+    tallies.of("api").add("GET", status, None)
+    tallies.of("api").add("GET", 999, None)
+    (sample,) = next(iter(tallies.collect())).samples
+    assert (sample.labels["status_class"], sample.value) == ("other", 2)
