@@ -1,0 +1,60 @@
+"""Builds the package; all that is said of it is in setup.cfg.
+
+With TENTACULO_COMPILE=1 the modules that every call passes through are compiled to C by mypyc,
+from the same sources and types. Without it nothing but Python is needed, and everything works
+the same, slower.
+"""
+
+from __future__ import annotations
+
+import os
+
+from setuptools import Extension, setup
+
+COMPILED = (
+    "wire/authority",
+    "wire/chunks",
+    "wire/decoded",
+    "wire/extents",
+    "wire/forwarded",
+    "wire/headers",
+    "wire/occurrences",
+    "wire/sanitize",
+    "wire/target",
+    "routing/table",
+    "telemetry/logs",
+    "telemetry/metrics",
+    "telemetry/sanitizing",
+    "telemetry/tallies",
+    "access/guard",
+    "access/principals",
+    "upstream/connection",
+    "upstream/deadlines",
+    "upstream/pool",
+    "upstream/reply",
+    "upstream/reply_parser",
+    "relay/admission",
+    "relay/answer",
+    "relay/exchange",
+    "relay/plan",
+    "relay/problem",
+    "relay/record",
+    "relay/relay",
+    "relay/request",
+    "relay/request_head",
+    "relay/streams",
+    "relay/upload",
+)
+
+
+def extensions() -> list[Extension]:
+    """Return the compiled modules, none unless they are asked for."""
+    if os.environ.get("TENTACULO_COMPILE") != "1":
+        return []
+    from mypyc.build import mypycify  # noqa: PLC0415 - not there where nothing is compiled
+
+    sources = [f"tentaculo/{module}.py" for module in COMPILED]
+    return mypycify(sources, opt_level="3", group_name="tentaculo")
+
+
+setup(ext_modules=extensions())
