@@ -44,8 +44,39 @@ class Access(enum.StrEnum):
     """What a route demands of a request."""
 
     HEADER_TOKEN = "header-token"
+    EPHEMERAL_TOKEN = "ephemeral-token"
     UPSTREAM = "upstream"
     PUBLIC = "public"
+
+
+class Carry(enum.StrEnum):
+    """How an ephemeral token travels."""
+
+    QUERY = "query"
+    COOKIE = "cookie"
+    HEADER = "header"
+
+
+class Reuse(enum.StrEnum):
+    """How often an ephemeral token opens a stream."""
+
+    RESUME = "resume"
+    ONCE = "once"
+    TTL = "ttl"
+
+
+class SameSite(enum.StrEnum):
+    """The SameSite attribute of the gateway's cookies."""
+
+    STRICT = "strict"
+    NONE = "none"
+
+
+class Unavailable(enum.StrEnum):
+    """What a client with a bound token gets while its stream can't be had."""
+
+    ERROR = "error"
+    RETRY = "retry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +114,30 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenStoreSettings:
+    """Where ephemeral tokens are kept: in memory, or in the Redis of `url`; `timeout` in seconds."""
+
+    url: Secret | None = None
+    timeout: float = 0.3
+    max_tokens: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """So many a second in the long run, and `burst` at once."""
+
+    rate: float
+    burst: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrincipalSettings:
     """Who may call: SHA-256 digests (32 bytes each, one or two) of its tokens; globs of route names."""
 
     name: str
     digests: tuple[bytes, ...]
     routes: tuple[str, ...] = ("*",)
+    issue_rate: Rate = Rate(rate=50.0, burst=100)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,9 +203,41 @@ class HeaderEdits:
     remove: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSettings:
-    """The route is declared to carry event streams."""
+    """The route is declared to carry event streams; `max_age` in seconds, None for no end.
+
+    `last_event` lets the gateway add an event that says why it ends a stream.
+    """
+
+    max_age: float | None = 4 * 3600.0
+    unavailable: Unavailable = Unavailable.ERROR
+    last_event: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EphemeralTokenSettings:
+    """The tokens of a stream route; seconds. Routes with one `issue_path` and host share them."""
+
+    issue_path: str
+    ttl: float = 60.0
+    reuse: Reuse = Reuse.RESUME
+    carry: Carry = Carry.QUERY
+    parameter: str = "token"
+    resume_grace: float = 30.0
+    resume_max_age: float = 3600.0
+    max_streams_per_token: int = 8
+    bind_client: bool = False
+    principal_in_query: bool = False
+    same_site: SameSite = SameSite.STRICT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorsSettings:
+    """Pages of these origins may call: `scheme://host[:port]`, lower case, no default port; or `*` alone."""
+
+    origins: tuple[str, ...]
+    credentials: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,11 +259,13 @@ class RouteSettings:
     credential_headers: tuple[str, ...] = ("X-VX11-Token",)
     timeouts: Timeouts = Timeouts()
     allow_in_path: frozenset[str] = frozenset()
+    ephemeral_token: EphemeralTokenSettings | None = None
+    cors: CorsSettings | None = None
 
     @property
     def token_stream(self) -> bool:
         """Whether the stream rules bind: GET only, and an event stream or an error."""
-        return self.stream is not None and self.access is Access.UPSTREAM
+        return self.stream is not None and self.access in (Access.UPSTREAM, Access.EPHEMERAL_TOKEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,3 +283,5 @@ class Settings:
     health_path: str = "/health"
     log: LogSettings = field(default_factory=LogSettings)
     limits: Limits = field(default_factory=Limits)
+    admin_token: Secret | None = None
+    token_store: TokenStoreSettings = field(default_factory=TokenStoreSettings)
