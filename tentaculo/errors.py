@@ -3,9 +3,9 @@
     GatewayError
     ├── client:    BadRequest BadTarget Unauthorized AmbiguousCredential Forbidden RouteNotFound
     │              MethodNotAllowed RequestTimeout BodyTooLarge TargetTooLong ExpectationFailed
-    │              HeadersTooLarge
+    │              HeadersTooLarge CrossSite OriginNotAllowed TooManyTokens TooManyOpenings
     ├── gateway:   InternalError RouteDisabled TooManyConnections TooManyStreams Draining
-    │              VersionNotSupported
+    │              VersionNotSupported TokenStoreAway TokenStoreAtLimit
     └── upstream:  UpstreamUnreachable UpstreamTimeout UpstreamProtocolError
                    UpstreamRedirect NotAnEventStream
 
@@ -78,6 +78,22 @@ class Forbidden(GatewayError):
     title = "The credential does not open this route"
 
 
+class CrossSite(GatewayError):
+    """A page of another site tried to open a stream with the cookie of this one."""
+
+    status = 403
+    code = "cross_site"
+    title = "A page of another site may not use this cookie"
+
+
+class OriginNotAllowed(GatewayError):
+    """A preflight from an origin that `cors` does not list."""
+
+    status = 403
+    code = "origin_not_allowed"
+    title = "Pages of this origin may not call"
+
+
 class RouteNotFound(GatewayError):
     """No route matches host and path."""
 
@@ -124,6 +140,22 @@ class ExpectationFailed(GatewayError):
     status = 417
     code = "expectation_failed"
     title = "The expectation is not supported"
+
+
+class TooManyTokens(GatewayError):
+    """The principal asked for tokens faster than its `issue_rate`."""
+
+    status = 429
+    code = "issue_rate_exceeded"
+    title = "Too many tokens were asked for"
+
+
+class TooManyOpenings(GatewayError):
+    """As many streams are open as one token may open."""
+
+    status = 429
+    code = "too_many_streams"
+    title = "Too many open streams"
 
 
 class HeadersTooLarge(GatewayError):
@@ -188,6 +220,22 @@ class TooManyStreams(GatewayError):
     status = 503
     code = "too_many_streams"
     title = "Too many open streams"
+
+
+class TokenStoreAway(GatewayError):
+    """The token store does not answer, so nobody can say whether a token is good."""
+
+    status = 503
+    code = "token_store_unavailable"
+    title = "The token store does not answer"
+
+
+class TokenStoreAtLimit(GatewayError):
+    """The token store holds as many valid tokens as it may."""
+
+    status = 503
+    code = "token_store_full"
+    title = "Too many tokens are valid"
 
 
 class Draining(GatewayError):

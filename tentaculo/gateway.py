@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
 import os
 import resource
 import signal
@@ -14,6 +15,13 @@ import uvloop
 from aiohttp import web
 
 from tentaculo import __version__
+from tentaculo.access.ephemeral_tokens import EphemeralTokens
+from tentaculo.access.measured_store import MeasuredStore
+from tentaculo.access.standings import Standings
+from tentaculo.access.store import TokenStoreUnavailable
+from tentaculo.access.stores import make_store
+from tentaculo.access.upkeep import Upkeep
+from tentaculo.admin.api import AdminApi
 from tentaculo.admin.app import build_app
 from tentaculo.admin.listener import AdminRunner
 from tentaculo.config.settings import Address, Settings
@@ -27,6 +35,7 @@ from tentaculo.telemetry.metrics import Metrics
 from tentaculo.upstream.deadlines import Deadlines
 
 BACKLOG = 4096
+STREAM_TICK_SECONDS = 1.0
 GARBAGE_THRESHOLD = 50_000  # exchanges leave no cycles; the default would look for some many times a second
 FINISH_SECONDS = 5.0
 CUT_SECONDS = 1.0
@@ -59,7 +68,21 @@ class Gateway:
             secret_names=credential_names(settings),
         )
         self._deadlines = Deadlines()
-        self._snapshot = build_snapshot(settings, metrics=self._metrics, deadlines=self._deadlines)
+        self._stream_deadlines = Deadlines(tick=STREAM_TICK_SECONDS)
+        self._standings = Standings()
+        self._snapshot = build_snapshot(
+            settings, metrics=self._metrics, deadlines=self._deadlines, standings=self._standings
+        )
+        store = MeasuredStore(make_store(settings.token_store), self._metrics.tokens)
+        self._tokens = EphemeralTokens(store, self._metrics.tokens)
+        self._upkeep = Upkeep(
+            self._tokens,
+            store,
+            self._standings,
+            principals=lambda: [principal.name for principal in self._snapshot.settings.principals],
+            end_streams=self._end_streams,
+        )
+        self._keeping: asyncio.Task[None] | None = None
         self._relay: Relay | None = None
         self._listener: Listener | None = None
         self._server: asyncio.Server | None = None
@@ -85,15 +108,28 @@ class Gateway:
     async def _listen(self) -> None:
         settings, loop = self._settings, asyncio.get_running_loop()
         relay = self._relay = Relay(
-            self._snapshot, self._logs, self._metrics, Streams(settings.limits.streams), loop
+            snapshot=self._snapshot,
+            logs=self._logs,
+            metrics=self._metrics,
+            streams=Streams(settings.limits.streams),
+            tokens=self._tokens,
+            deadlines=self._stream_deadlines,
+            loop=loop,
         )
+        await self._tokens.start(self._upkeep.heard)
+        self._keeping = loop.create_task(self._upkeep.run(), name="upkeep")
         listener = self._listener = Listener(
             relay, limits=settings.limits, trusted_peers=settings.trusted_peers, deadlines=self._deadlines
         )
         with _naming(settings.listen):
             host, port = settings.listen.host, settings.listen.port
             self._server = await loop.create_server(listener, host, port, backlog=BACKLOG)
-        app = build_app(is_ready=lambda: not relay.draining, exposition=self._metrics.exposition)
+        app = build_app(
+            is_ready=lambda: not relay.draining,
+            store_answers=self._tokens.is_available,
+            exposition=self._exposition,
+            api=self._admin_api(),
+        )
         self._admin = AdminRunner(app, patience=CUT_SECONDS)
         await self._admin.setup()
         with _naming(settings.admin):
@@ -139,11 +175,41 @@ class Gateway:
             await self._listener.shutdown(CUT_SECONDS)
         if self._admin is not None:
             await self._admin.cleanup()
+        await self._stop_tokens()
         self._snapshot.close()
         self._deadlines.close()
+        self._stream_deadlines.close()
         self._logs.detach()
         if self._writer is not None:
             self._writer.close(CUT_SECONDS)
+
+    async def _stop_tokens(self) -> None:
+        if self._keeping is None:
+            return
+        self._keeping.cancel()
+        await asyncio.wait([self._keeping])
+        if self._relay is not None:
+            await self._relay.released()
+        await self._tokens.close()
+
+    def _end_streams(self, principal: str) -> None:
+        self._logs.logger.info("principal.revoked", principal=principal)
+        if self._relay is not None:
+            self._relay.revoked(principal)
+
+    def _admin_api(self) -> AdminApi:
+        token = self._settings.admin_token
+        names = frozenset(principal.name for principal in self._settings.principals)
+        return AdminApi(
+            None if token is None else hashlib.sha256(token.reveal().encode()).digest(),
+            revoke=lambda name, seconds: self._tokens.revoke(name, block=seconds),
+            is_principal=names.__contains__,
+        )
+
+    async def _exposition(self) -> tuple[bytes, str]:
+        with suppress(TokenStoreUnavailable):  # then the figures are those of the last census
+            await self._tokens.expire()
+        return self._metrics.exposition()
 
     def _dropped_line(self, count: int) -> bytes:
         return self._logs.render("warning", "log.dropped", dropped=count)

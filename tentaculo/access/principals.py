@@ -9,11 +9,17 @@ from dataclasses import dataclass
 from tentaculo.config.settings import PrincipalSettings
 
 
+def fingerprint(principal_digest: bytes) -> str:
+    """Return what tells a principal's token from its next one; made from its SHA-256, good for nothing."""
+    return hashlib.sha256(b"tentaculo fingerprint\0" + principal_digest).hexdigest()[:32]
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Someone who may call."""
+    """Someone who may call; `fingerprint` tells which of its tokens has proved it."""
 
     name: str
+    fingerprint: str = ""
 
 
 class Principals:
@@ -22,13 +28,21 @@ class Principals:
     The look-up compares digests, so its time tells nothing of how much of a token is right.
     """
 
-    __slots__ = ("_by_digest",)
+    __slots__ = ("_by_digest", "_by_fingerprint")
 
     def __init__(self, settings: Iterable[PrincipalSettings]) -> None:
         self._by_digest = {
-            digest: Principal(principal.name) for principal in settings for digest in principal.digests
+            digest: Principal(principal.name, fingerprint(digest))
+            for principal in settings
+            for digest in principal.digests
         }
+        self._by_fingerprint = {found.fingerprint: found for found in self._by_digest.values()}
 
     def authenticate(self, token: bytes) -> Principal | None:
         """Return who the token's bytes prove, None for nobody."""
         return self._by_digest.get(hashlib.sha256(token).digest())
+
+    def holder(self, name: str, fingerprint: str) -> Principal | None:
+        """Return the principal that a grant names, None if it is gone or its token was rotated."""
+        found = self._by_fingerprint.get(fingerprint)
+        return found if found is not None and found.name == name else None

@@ -50,7 +50,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """Who redeems, as digests in hex: its binding cookie if it came, address and User-Agent, address alone."""
+    """Who redeems, as digests in hex: its binding cookie, address with User-Agent, and address alone."""
 
     binding: str | None
     agent: str

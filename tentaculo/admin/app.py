@@ -1,35 +1,48 @@
-"""The second listener: is the gateway live and ready, and its metrics.  None of it needs a token."""
+"""The second listener: is the gateway live and ready, and its metrics, without a token; the admin API."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-Exposition = Callable[[], tuple[bytes, str]]
+from tentaculo.admin.api import AdminApi
+
+Exposition = Callable[[], Awaitable[tuple[bytes, str]]]
 
 
-def build_app(*, is_ready: Callable[[], bool], exposition: Exposition) -> web.Application:
+def build_app(
+    *,
+    is_ready: Callable[[], bool],
+    store_answers: Callable[[], Awaitable[bool]],
+    exposition: Exposition,
+    api: AdminApi,
+) -> web.Application:
     """Return the admin application.
 
-    `is_ready` says whether the gateway may get traffic; `exposition` returns the metrics' text and
-    its content type.
+    `is_ready` says whether the gateway may get traffic, `store_answers` whether tokens can be issued
+    and redeemed; `exposition` returns the metrics' text and its content type.
     """
 
     async def live(request: web.Request) -> web.Response:
         return web.json_response({"status": "live"})
 
     async def ready(request: web.Request) -> web.Response:
-        if is_ready():
-            return web.json_response({"status": "ready"})
-        return web.json_response({"status": "not_ready"}, status=503)
+        if not is_ready():
+            return web.json_response({"status": "not_ready"}, status=503)
+        # Without its store the gateway still serves header tokens: another status would end that too.
+        away = not await store_answers()
+        return web.json_response(
+            {"status": "degraded", "token_store": "away"} if away else {"status": "ready"}
+        )
 
     async def metrics(request: web.Request) -> web.Response:
-        body, content_type = exposition()
+        body, content_type = await exposition()
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     app = web.Application()
     app.router.add_get("/live", live)
     app.router.add_get("/ready", ready)
     app.router.add_get("/metrics", metrics)
+    api.add_to(app)
     return app

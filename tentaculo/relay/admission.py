@@ -10,20 +10,29 @@ from typing import TYPE_CHECKING
 from aiohttp import hdrs
 from aiohttp.http import HttpVersion10, HttpVersion11
 
+from tentaculo.access.guard import CHALLENGE
+from tentaculo.config.settings import Carry
 from tentaculo.errors import (
     BadRequest,
     BadTarget,
     BodyTooLarge,
     ExpectationFailed,
+    GatewayError,
     MethodNotAllowed,
+    OriginNotAllowed,
+    Unauthorized,
     VersionNotSupported,
 )
+from tentaculo.relay.issuing import IssuePlan
+from tentaculo.relay.opening import Cookies, Opening
 from tentaculo.relay.plan import RoutePlan
 from tentaculo.relay.record import Record
 from tentaculo.relay.request import Request
 from tentaculo.relay.request_head import CHUNKED, EXPECT_CONTINUE, request_head
 from tentaculo.relay.upload import Upload
 from tentaculo.wire.authority import check_host
+from tentaculo.wire.cookies import take_cookies
+from tentaculo.wire.cors import VARY, Fields
 from tentaculo.wire.forwarded import trusted_origin
 from tentaculo.wire.headers import LENGTH_DIGITS, RequestFields, sort_request_fields
 from tentaculo.wire.target import Target, parse_target
@@ -40,16 +49,24 @@ class Admission:
     """One request under decision; `record` takes what was found out, `upload` is its body, if any."""
 
     __slots__ = (
+        "by",
         "connection",
+        "cookies",
+        "cors",
         "fields",
         "forwarding",
         "host",
         "http10",
+        "issuing",
         "message",
+        "preflight",
         "record",
         "relay",
         "request",
+        "secure",
         "snapshot",
+        "target",
+        "token",
         "upload",
     )
 
@@ -64,26 +81,51 @@ class Admission:
         self.forwarding: bytes | None = None
         self.upload: Upload | None = None
         self.host = b""
+        self.target: Target | None = None
+        self.issuing: IssuePlan | None = None
+        self.preflight: Fields | None = None
+        self.cors: Fields = ()
+        self.cookies: Cookies = []
+        self.token: bytes | None = None
+        self.by = ""
+        self.secure = False
         self.record = Record(relay, request)
 
-    def decide(self) -> tuple[RoutePlan, bytes] | None:
-        """Return the route and the head to forward; None for the health path."""
+    def decide(self) -> RoutePlan | None:
+        """Return the route to forward on, None for what the gateway answers itself.
+
+        That is a health check, the request for a token (`issuing`), or a preflight (`preflight`).
+        With a `token`, who asks is known only once that was redeemed.
+        """
         self._check_head()
         host = self.message.headers.get(hdrs.HOST)
         hostname = "" if host is None else check_host(host)
         self.host = b"" if host is None else host.encode()
-        target = parse_target(self.message.path, host or "")
+        target = self.target = parse_target(self.message.path, host or "")
         if target.path == self.snapshot.settings.health_path:
             return None
         plan = self._match(hostname, target)
+        if plan is None:
+            return None
         fields = self.fields = sort_request_fields(
             self.message.raw_headers, plan.request_names, keep_credentials=plan.keep_credentials
         )
         if self.connection.peer.trusted:
             self._believe(fields)
-        self.record.principal = plan.guard.admit(fields.credentials)
+        if fields.cookies:
+            self._take_cookies(fields, keep=plan.keep_credentials)
+        if plan.opening is None:
+            self.record.principal = plan.guard.admit(fields.credentials)
+        else:
+            self._present(plan, plan.opening, fields)
         self._check_limits(plan, fields)
-        return plan, self._head(plan, target, fields)
+        return plan
+
+    def head(self, plan: RoutePlan) -> bytes:
+        """Return the head to forward, once it is known who asks."""
+        assert self.target is not None
+        assert self.fields is not None
+        return self._head(plan, self.target, self.fields)
 
     def _check_head(self) -> None:
         message = self.message
@@ -104,14 +146,80 @@ class Admission:
         if self.http10 or [coding.lower() for coding in codings] != ["chunked"]:
             raise BadRequest("transfer_encoding")
 
-    def _match(self, hostname: str, target: Target) -> RoutePlan:
-        method = self.message.method
-        plan = self.record.plan = self.snapshot.table.match(hostname, target.path, method)
+    def _match(self, hostname: str, target: Target) -> RoutePlan | None:
+        method, headers = self.message.method, self.message.headers
+        if method == hdrs.METH_OPTIONS and hdrs.ACCESS_CONTROL_REQUEST_METHOD in headers:
+            self._answer_preflight(hostname, target)
+            if self.preflight is not None:
+                return None
+        plan = self.snapshot.table.match(hostname, target.path, method)
+        if isinstance(plan, IssuePlan):
+            self._admit_issuing(plan)
+            return None
+        self.record.plan = plan
+        if plan.cors is not None:
+            self.cors = plan.cors.fields(headers.get(hdrs.ORIGIN))
         if target.found and not target.found <= plan.settings.allow_in_path:
             raise BadTarget("not_allowed_in_path")
         if plan.is_token_stream and method not in STREAM_METHODS:
             raise MethodNotAllowed("stream", headers=(("Allow", "GET, HEAD, OPTIONS"),))
         return plan
+
+    def _answer_preflight(self, hostname: str, target: Target) -> None:
+        """Answer where the gateway knows the origins; any other preflight is a request like others."""
+        headers = self.message.headers
+        method, origin = headers[hdrs.ACCESS_CONTROL_REQUEST_METHOD], headers.get(hdrs.ORIGIN)
+        try:
+            plan = self.snapshot.table.match(hostname, target.path, method)
+        except GatewayError:
+            return
+        if plan.cors is None or origin is None:
+            return
+        self._remember(plan)
+        names = headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS)
+        self.preflight = plan.cors.preflight_fields(origin, method, names)
+        if self.preflight is None:
+            self.cors = VARY
+            raise OriginNotAllowed("origin")
+
+    def _remember(self, plan: RoutePlan | IssuePlan) -> None:
+        if isinstance(plan, IssuePlan):
+            self.record.issuing = plan
+        else:
+            self.record.plan = plan
+
+    def _admit_issuing(self, plan: IssuePlan) -> None:
+        self._remember(plan)
+        if plan.cors is not None:
+            self.cors = plan.cors.fields(self.message.headers.get(hdrs.ORIGIN))
+        fields = self.fields = sort_request_fields(
+            self.message.raw_headers, plan.request_names, keep_credentials=False
+        )
+        if self.connection.peer.trusted:
+            self._believe(fields)
+        self._take_cookies(fields, keep=False)
+        self.record.principal = plan.admit(fields.credentials)
+        self.issuing = plan
+
+    def _take_cookies(self, fields: RequestFields, *, keep: bool) -> None:
+        """Keep the gateway's own cookies from the upstream, unless the route hands credentials on."""
+        kept, self.cookies = take_cookies(fields.cookies, self.snapshot.own_cookies)
+        for value in fields.cookies if keep else kept:
+            fields.kept += (b"Cookie", b": ", value, b"\r\n")
+
+    def _present(self, plan: RoutePlan, opening: Opening, fields: RequestFields) -> None:
+        assert self.target is not None
+        rest, tokens = opening.take(self.target.query, self.cookies, secure=self.secure)
+        fields.tokens = tokens
+        presented = plan.guard.present(fields.credentials, tokens)
+        if presented.token is not None and self.message.method != hdrs.METH_GET:
+            raise Unauthorized("only_get_redeems", headers=CHALLENGE)
+        if tokens and opening.terms.carry is Carry.COOKIE:
+            opening.check_site(self.message.headers, self.host.decode())
+        if not plan.keep_credentials:
+            self.target = self.target._replace(query=rest)
+        self.by, self.token = presented.by, presented.token
+        self.record.principal = presented.principal
 
     def _check_limits(self, plan: RoutePlan, fields: RequestFields) -> None:
         if fields.expect and [value.lower() for value in fields.expect] != [b"100-continue"]:
@@ -131,6 +239,7 @@ class Admission:
         origin = trusted_origin(self.connection.peer, self.host, fields.forwarding, trusted)
         self.forwarding = origin.lines
         self.record.client = origin.client
+        self.secure = origin.scheme == "https"
         self.record.request_id = origin.request_id or self.record.request_id
 
     def _head(self, plan: RoutePlan, target: Target, fields: RequestFields) -> bytes:

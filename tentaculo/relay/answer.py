@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tentaculo.errors import GatewayError, NotAnEventStream, UpstreamRedirect
+from tentaculo.relay.last_words import TAIL, is_between_events
 from tentaculo.relay.plan import RoutePlan
 from tentaculo.upstream.connection import Ask, UpstreamConnection
 from tentaculo.upstream.deadlines import NEVER
@@ -32,16 +33,18 @@ class Answer:
     """The reply of one exchange; `on_done` is called with None, or with what went wrong.
 
     `http10` says that the client speaks HTTP/1.0; `uploading` that the request is not whole yet;
-    `framed` that the client can tell a cut reply from a whole one.
+    `framed` that the client can tell a cut reply from a whole one; `extra` are header lines to add.
     """
 
     __slots__ = (
         "_ask",
+        "_extra",
         "_http10",
         "_method",
         "_on_done",
         "_plan",
         "_request_id",
+        "_tail",
         "_transport",
         "_upstream",
         "_watch",
@@ -67,6 +70,7 @@ class Answer:
         http10: bool,
         request_id: str,
         keep_alive: bool,
+        extra: bytes = b"",
     ) -> None:
         self._transport = transport
         self._on_done: Callable[[GatewayError | None], None] | None = on_done
@@ -75,6 +79,8 @@ class Answer:
         self._method = method
         self._http10 = http10
         self._request_id = request_id
+        self._extra = extra
+        self._tail: bytes | None = None
         self._upstream: UpstreamConnection | None = None
         self._ask: Ask | None = None
         self.keep_alive = keep_alive
@@ -110,12 +116,15 @@ class Answer:
         if on_done is not None:
             on_done(error)
 
-    def end(self) -> None:
-        """End a started reply in good order before its upstream does."""
+    def end(self, last: bytes = b"") -> None:
+        """End a started reply in good order before its upstream does; `last` is said between events only."""
         self.detach()
         self.keep_alive = False
         if self._on_done is not None and self.chunked:
-            self._write([b"0\r\n\r\n"])
+            out: list[bytes] = []
+            words = [last] if last and self._tail is not None and is_between_events(self._tail) else []
+            self._frame(out, words, ended=True)
+            self._write(out)
         self.finish()
 
     # From the upstream.
@@ -150,6 +159,8 @@ class Answer:
         self.finish(error)
 
     def _frame(self, out: list[bytes], parts: list[bytes], *, ended: bool) -> None:
+        if self._tail is not None and parts:
+            self._tail = (self._tail + parts[-1][-TAIL:] if len(parts[-1]) < TAIL else parts[-1])[-TAIL:]
         if not self.chunked:
             out += parts
             self.bytes_out += sum(map(len, parts))
@@ -177,6 +188,8 @@ class Answer:
             assert self._watch is not None
             self._watch.stream_opening(self)
             self.is_stream = True
+            if not any(name.lower() == b"content-encoding" for name, _ in head.fields):
+                self._tail = b""
         self.status = head.status
         self.started = True
         if self.is_stream or self._plan.settings.stream is not None:
@@ -209,7 +222,7 @@ class Answer:
 
     def _added(self, fields: ResponseFields, *, streaming: bool) -> bytes:
         plan, seen = self._plan, fields.seen
-        added = plan.response_lines
+        added = plan.response_lines + self._extra
         if Meaning.REQUEST_ID not in seen:
             added += b"X-Request-Id: %b\r\n" % self._request_id.encode()
         if not (streaming or seen or plan.settings.stream is not None):

@@ -1,8 +1,8 @@
 """One exchange: a request with its response, from the first byte up to the log line.
 
-What is decided before is in `admission`; `_forward` is the order of what comes then.  Errors are
-raised deep and answered here, where it is known whether the answer has begun: before it, problem
-details; after it, the client's connection is cut.
+What is decided before is in `admission`, what the gateway answers itself in `answering`; `_forward`
+is the order of what comes between.  Errors are raised deep and answered where it is known whether the
+answer has begun: before it, problem details; after it, the client's connection is cut.
 """
 
 from __future__ import annotations
@@ -13,58 +13,65 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from tentaculo.errors import GatewayError, InternalError, MethodNotAllowed
-from tentaculo.relay.admission import Admission
+from tentaculo.access.guard import CHALLENGE
+from tentaculo.errors import GatewayError, Unauthorized
 from tentaculo.relay.answer import Answer
+from tentaculo.relay.answering import Answering
+from tentaculo.relay.last_words import last_event
+from tentaculo.relay.opening import describe_client, redeem
 from tentaculo.relay.plan import RoutePlan
-from tentaculo.relay.problem import plain_response, problem
 from tentaculo.relay.request import Request
 from tentaculo.relay.response import CLOSE, KEEP_OPEN
 from tentaculo.relay.upload import Upload
 from tentaculo.upstream.connection import Ask, UpstreamConnection
-from tentaculo.wire.headers import bearer_token
+from tentaculo.upstream.deadlines import NEVER
+from tentaculo.wire.headers import field_lines
 
 if TYPE_CHECKING:
     from tentaculo.relay.relay import Relay
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-NO_REFERRER = (("Referrer-Policy", "no-referrer"),)
-MAX_SECRETS = 8
-_CLOSING_STATUSES = frozenset({400, 408, 413, 505})
 
 
-class Exchange(Admission):
+class Exchange(Answering):
     """Carries one request through the gateway."""
 
     __slots__ = (
-        "_answer",
+        "_admitted",
+        "_cut_by",
         "_decided",
         "_end_reason",
-        "_keep_alive",
+        "_plan",
         "_repeatable",
         "_retried",
         "_upstream",
+        "deadline",
     )
 
     def __init__(self, relay: Relay, request: Request) -> None:
         super().__init__(relay, request)
-        self._keep_alive = not (self.message.should_close or self.message.upgrade or relay.draining)
         self._repeatable = self.message.method in IDEMPOTENT
-        self._answer: Answer | None = None
         self._upstream: UpstreamConnection | None = None
+        self._admitted = False
+        self._plan: RoutePlan | None = None
         self._decided: tuple[RoutePlan, bytes] | None = None
+        self._cut_by: GatewayError | None = None
         self._retried = False
         self._end_reason: str | None = None
+        self.deadline = NEVER  # of the stream, once it is one
         relay.exchange_opened(self)
 
     def begin(self) -> None:
         """Carry the request as far as nothing must be waited for; what comes back goes on by itself."""
         try:
-            decided = self._decided = self.decide()
-            if decided is not None:
-                self._begin_forwarding(decided[0])
+            plan = self._admit()
+            if plan is not None and self.token is None:
+                self._begin_forwarding(plan)
                 return
-            self._answer_health()
+            if plan is not None or self.issuing is not None:
+                self.connection.hand_over(self, self.request)
+                return
+            self._answer_own()
         except GatewayError as error:
             self._answer_error(error)
         except Exception as fault:
@@ -72,7 +79,13 @@ class Exchange(Admission):
         self._finish()
         self.connection.exchange_over(keep_alive=self._keep_alive)
 
+    def _admit(self) -> RoutePlan | None:
+        self._admitted = True
+        plan = self._plan = self.decide()
+        return plan
+
     def _begin_forwarding(self, plan: RoutePlan) -> None:
+        self._decided = (plan, self.head(plan))
         upstream = plan.pool.take_idle(certain=not self._repeatable)
         if upstream is not None:
             self._send(upstream, self._direct_done, whole=True)
@@ -97,19 +110,41 @@ class Exchange(Admission):
         """End what waits for an upstream's reply, as if that had failed with `error`."""
         self._keep_alive = False
         self._end_reason = error.code
+        self._cut_by = error
         if self._answer is not None:
             self._answer.detach()
             self._answer.finish(error)
 
+    def revoke(self, principal: str) -> None:
+        """End what the principal has open, or is about to open, as a stream."""
+        holder, plan = self.record.principal, self.record.plan
+        if holder is not None and plan is not None and holder.name == principal and plan.settings.stream:
+            self.end("revoked")
+
+    def end(self, reason: str) -> None:
+        """End a stream for a named reason, whether it is open or about to be."""
+        if self._answer is not None and self._answer.is_stream:
+            self.end_stream(reason)
+        else:
+            self.cut_short(Unauthorized(reason, headers=CHALLENGE))
+
+    def expire(self) -> None:
+        """End a stream that has reached its `max_age`."""
+        self.deadline = NEVER
+        self.end_stream("deadline")
+
     async def run(self) -> web.StreamResponse:
         """Carry the request through, waiting where it must; always answers, always logs."""
         try:
-            if self._decided is None:
-                self._decided = self.decide()
-            if self._decided is None:
-                self._answer_health()
+            plan = self._plan if self._admitted else self._admit()
+            if plan is not None:
+                if self.token is not None:
+                    await self._redeem(plan, self.token)
+                await self._forward(plan)
+            elif self.issuing is not None:
+                await self._issue(self.issuing)
             else:
-                await self._forward(*self._decided)
+                self._answer_own()
         except GatewayError as error:
             self._answer_error(error)
         except asyncio.CancelledError:
@@ -124,8 +159,19 @@ class Exchange(Admission):
 
     # The request's way up.
 
-    async def _forward(self, plan: RoutePlan, head: bytes) -> None:
-        upload = self.upload
+    async def _redeem(self, plan: RoutePlan, token: bytes) -> None:
+        tokens, client = self.relay.tokens, self.record.client
+        presented_by = describe_client(client, self.message.headers, self.cookies, secure=self.secure)
+        redeemed = await redeem(tokens, token, plan.name, presented_by)
+        self._lease = redeemed.lease
+        if redeemed.lease is not None:
+            tokens.hold(redeemed.lease, self.end)
+        self.record.principal = plan.guard.holder(redeemed.grant)
+
+    async def _forward(self, plan: RoutePlan) -> None:
+        if self._decided is None:
+            self._decided = (plan, self.head(plan))
+        head, upload = self._decided[1], self.upload
         whole = upload is None or upload.is_complete
         if upload is not None and whole:
             self._decided = (plan, head + upload.at_hand())
@@ -174,6 +220,7 @@ class Exchange(Admission):
             http10=self.http10,
             request_id=self.record.request_id,
             keep_alive=self._keep_alive,
+            extra=field_lines(self.cors) if self.cors else b"",
         )
         self._upstream = upstream
         ask = Ask(answer, method == "HEAD", timeouts.response, timeouts.idle)
@@ -199,67 +246,27 @@ class Exchange(Admission):
             answer.detach()
             answer.finish(error)
 
-    def _failed(self, fault: Exception) -> None:
-        self.relay.logs.logger.error("exchange.failed", request_id=self.record.request_id, exc_info=fault)
-        self._answer_error(InternalError(type(fault).__name__))
-
     # Streams.
 
     def stream_opening(self, answer: Answer) -> None:
-        """Count a reply that is an event stream.  Raises TooManyStreams."""
+        """Count a reply that is an event stream.  Raises TooManyStreams, or what ended it already."""
+        if self._cut_by is not None:
+            raise self._cut_by
         self.relay.streams.opened(self)
-        self.record.stream_opened(self._secrets())
+        self.record.stream_opened(self._secrets(), self.by)
+        settings = self.record.plan and self.record.plan.settings.stream
+        if settings and settings.max_age is not None:
+            self.deadline = self.relay.stream_end(settings.max_age)
+            self.relay.deadlines.watch(self)
 
     def end_stream(self, reason: str) -> None:
         """End the open stream in good order, for a named reason."""
         if self._answer is not None:
             self._end_reason = reason
-            self._answer.end()
+            settings = self.record.plan and self.record.plan.settings.stream
+            self._answer.end(last_event(reason) if settings and settings.last_event else b"")
 
     # The end.
-
-    def _answer_health(self) -> None:
-        method, draining = self.message.method, self.relay.draining
-        if method not in ("GET", "HEAD"):
-            raise MethodNotAllowed("health", headers=(("Allow", "GET, HEAD"),))
-        self.record.status = 503 if draining else 200
-        self._write(
-            plain_response(
-                self.record.status,
-                b'{"status":"draining"}' if draining else b'{"status":"ok"}',
-                content_type="application/json",
-                keep_alive=self._keep_alive,
-                with_body=method != "HEAD",
-            )
-        )
-
-    def _answer_error(self, error: GatewayError) -> None:
-        self.record.error = error
-        answer = self._answer
-        if answer is not None and answer.started:
-            answer.keep_alive = False
-            if not answer.framed:
-                self.connection.cut()
-            return
-        self.record.status = error.status
-        self._keep_alive &= self.request.body.is_eof() and error.status not in _CLOSING_STATUSES
-        plan = self.record.plan
-        if plan is not None and plan.settings.stream is not None:
-            error.headers += NO_REFERRER  # its URL holds a token
-        self._write(
-            problem(
-                error,
-                self.record.request_id,
-                keep_alive=self._keep_alive,
-                with_body=self.message.method != "HEAD",
-            )
-        )
-
-    def _write(self, data: bytes) -> None:
-        transport = self.connection.transport
-        self.record.bytes_out = len(data)
-        if transport is not None and not transport.is_closing():
-            transport.write(data)
 
     def _finish(self) -> None:
         connection, answer, record = self.connection, self._answer, self.record
@@ -271,7 +278,10 @@ class Exchange(Admission):
             answer.release()
             if answer.started:
                 self._keep_alive &= answer.keep_alive
+        if self._lease is not None:
+            self.relay.release(self._lease)
         if answer is not None and answer.is_stream:
+            self.relay.deadlines.forget(self)
             self.relay.streams.ended(self)
             record.stream_ended(answer, self._secrets(), self._end_reason)
         else:
@@ -280,14 +290,3 @@ class Exchange(Admission):
             connection.watch_close()
         self._upstream = self._answer = None
         self.relay.exchange_over(self)
-
-    def _secrets(self) -> tuple[str, ...]:
-        """The request's secrets, to be kept out of the log wherever else they stand."""
-        if self.fields is not None:
-            values = self.fields.credentials
-        else:
-            names = self.snapshot.secret_names
-            raw = [value for name, value in self.message.raw_headers if name.lower() in names]
-            # The token by itself first: it is what stands elsewhere.
-            values = [part for value in raw for part in (bearer_token(value), value) if part]
-        return tuple([value.decode("latin-1") for value in list(dict.fromkeys(values))[:MAX_SECRETS]])

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tentaculo.access.guard import Guard, guard_of
+from tentaculo.access.guard import UNCHECKED, Guard, guard_of
 from tentaculo.access.principals import Principals
+from tentaculo.access.standings import Standings
 from tentaculo.config.settings import Access, HeaderEdits, RouteSettings, Settings, Timeouts, UpstreamSettings
+from tentaculo.relay.issuing import cors_of
+from tentaculo.relay.opening import Opening, open_route
 from tentaculo.telemetry.metrics import RouteMetrics
 from tentaculo.upstream.pool import Pool
+from tentaculo.wire.cors import CorsRule
 from tentaculo.wire.headers import NameTable, field_lines, request_names, response_names
 
 VIA = b"Via: 1.1 tentaculo\r\n"
@@ -28,6 +32,8 @@ class RoutePlan:
     timeouts: Timeouts
     is_token_stream: bool
     guard: Guard
+    opening: Opening | None
+    cors: CorsRule | None
     pool: Pool
     metrics: RouteMetrics
     request_names: NameTable
@@ -60,21 +66,31 @@ def compile_route(
     pool: Pool,
     upstream: UpstreamSettings,
     metrics: RouteMetrics,
+    standings: Standings,
+    own_cookies: bool,
 ) -> RoutePlan:
     """Work out everything about a route that no request can change."""
     edits, credential = route.request_headers, upstream.credential
     own = [(name, value) for name, value in edits.set if name.lower() != "host"]
     if credential is not None:
         own.append((credential.header, credential.value.reveal()))
-    checked = route.access is Access.HEADER_TOKEN
-    private = b"Cache-Control: private\r\n" if checked else b""
+    checked = route.access not in UNCHECKED
+    cors = cors_of(route)
+    edited = _names(route.response_headers)
+    response_lines = field_lines(route.response_headers.set)
+    if route.access is Access.EPHEMERAL_TOKEN:  # whatever the upstream says of it
+        edited.append("Cache-Control")
+        response_lines += b"Cache-Control: no-store\r\n"
+    private = b"Cache-Control: private\r\n" if route.access is Access.HEADER_TOKEN else b""
     vary = field_lines((("Vary", ", ".join(route.credential_headers)),)) if checked else b""
     return RoutePlan(
         name=route.name,
         settings=route,
         timeouts=route.timeouts,
         is_token_stream=route.token_stream,
-        guard=guard_of(route, principals, settings.principals),
+        guard=guard_of(route, principals, settings.principals, standings),
+        opening=open_route(route, cors),
+        cors=cors,
         pool=pool,
         metrics=metrics,
         request_names=request_names(
@@ -85,10 +101,11 @@ def compile_route(
                 *(name for name, _ in own),
                 *([settings.identity_header] if checked else []),
             ],
+            own_cookies=own_cookies,
         ),
-        response_names=response_names(remove=_names(route.response_headers)),
+        response_names=response_names(remove=edited, cors=cors is not None),
         request_lines=field_lines(own) + VIA,
-        response_lines=field_lines(route.response_headers.set),
+        response_lines=response_lines,
         identity_prefix=settings.identity_header.encode() + b": " if checked else None,
         own_host=_own_host(edits),
         authority=authority_of(upstream),

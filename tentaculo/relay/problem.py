@@ -56,3 +56,9 @@ def plain_response(
     )
     head = f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n".encode()
     return b"".join((head, field_lines(fields), b"\r\n", body if with_body else b""))
+
+
+def empty_response(fields: tuple[tuple[str, str], ...], *, keep_alive: bool) -> bytes:
+    """Return a whole 204 response of the gateway's own."""
+    fields = (*fields, ("Connection", "keep-alive" if keep_alive else "close"))
+    return b"".join((b"HTTP/1.1 204 No Content\r\n", field_lines(fields), b"\r\n"))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tentaculo.access.guard import BY_QUERY
+
 if TYPE_CHECKING:
     from tentaculo.access.principals import Principal
     from tentaculo.errors import GatewayError
     from tentaculo.relay.answer import Answer
+    from tentaculo.relay.issuing import IssuePlan
     from tentaculo.relay.plan import RoutePlan
     from tentaculo.relay.relay import Relay
     from tentaculo.relay.request import Request
@@ -27,6 +30,7 @@ class Record:
         "client",
         "client_gone",
         "error",
+        "issuing",
         "plan",
         "principal",
         "request_id",
@@ -41,6 +45,7 @@ class Record:
         self.request_id = relay.new_request_id()
         self.client = request.connection.peer.address
         self.plan: RoutePlan | None = None
+        self.issuing: IssuePlan | None = None
         self.principal: Principal | None = None
         self.error: GatewayError | None = None
         self.client_gone = False
@@ -62,24 +67,31 @@ class Record:
             self._take(answer)
         seconds = relay.clock() - self._started_at
         status = self.status or CLIENT_CLOSED
-        metrics = relay.snapshot.unrouted if plan is None else plan.metrics
+        served = plan or self.issuing
+        metrics = relay.snapshot.unrouted if served is None else served.metrics
         metrics.request_finished(self._message.method, status, seconds)
         event = self._event(secrets, status, seconds)
         if self.error is not None:
             self._count_fault()
         elif self.client_gone or self.stalled:
             event["code"] = "client_gone" if self.client_gone else "slow_client"
-        elif plan is None:  # a health check
+        elif served is None:  # a health check
             relay.logs.event("debug", "request.finished", event)
             return
         relay.logs.event("info", "request.finished", event)
 
-    def stream_opened(self, secrets: tuple[str, ...]) -> None:
-        """Log and count a stream that opens."""
+    def stream_opened(self, secrets: tuple[str, ...], by: str) -> None:
+        """Log and count a stream that opens; `by` is the kind of credential on a route that tokens open."""
         assert self.plan is not None
         self.plan.metrics.stream_opened()
         seconds = self._relay.clock() - self._started_at
-        self._relay.logs.event("info", "stream.opened", self._event(secrets, 200, seconds))
+        event = self._event(secrets, 200, seconds)
+        if by:
+            self._relay.metrics.tokens.stream_opened(by, seconds)
+            event["opened_by"] = by
+            if by == BY_QUERY:
+                event["deprecated"] = "a principal's token stood in the URL"
+        self._relay.logs.event("info", "stream.opened", event)
 
     def stream_ended(self, answer: Answer, secrets: tuple[str, ...], end_reason: str | None) -> None:
         """Log and count a stream that is over; `end_reason` where the gateway ended it."""
@@ -122,6 +134,8 @@ class Record:
         if plan is not None:
             event["route"] = plan.name
             event["upstream"] = plan.settings.upstream
+        elif self.issuing is not None:
+            event["route"] = self.issuing.name
         if self.principal is not None:
             event["principal"] = self.principal.name
         if self.error is not None:

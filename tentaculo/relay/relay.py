@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from tentaculo.access.ephemeral_tokens import EphemeralTokens
+from tentaculo.access.store import Lease
 from tentaculo.errors import Draining, GatewayError
 from tentaculo.relay.exchange import Exchange
 from tentaculo.relay.problem import problem
@@ -18,9 +20,11 @@ from tentaculo.relay.snapshot import Snapshot
 from tentaculo.relay.streams import Streams
 from tentaculo.telemetry.logs import Logs
 from tentaculo.telemetry.metrics import Metrics
+from tentaculo.upstream.deadlines import Deadlines
 from tentaculo.wire.forwarded import Peer
 
 RETRY_AFTER = (("Retry-After", "1"),)
+LEAST_AGE = 0.8
 
 
 def random_request_id() -> str:
@@ -36,12 +40,16 @@ class Relay:
     logs: Logs
     metrics: Metrics
     streams: Streams
+    tokens: EphemeralTokens
+    deadlines: Deadlines
     loop: asyncio.AbstractEventLoop  # asking for the running one costs a system call each time
     clock: Callable[[], float] = time.monotonic
     new_request_id: Callable[[], str] = random_request_id
     draining: bool = False
     all_over: asyncio.Future[None] | None = None
+    spread: Callable[[], float] = random.random  # noqa: S311 - spreads ends, keeps no secret
     _open: set[Exchange] = field(default_factory=set)
+    _releases: set[asyncio.Task[None]] = field(default_factory=set)
 
     def handle(self, request: Request) -> Awaitable[web.StreamResponse]:
         """Answer one request, in a task that may wait."""
@@ -79,6 +87,26 @@ class Relay:
         self._open.discard(exchange)
         if self.all_over is not None and not self._open and not self.all_over.done():
             self.all_over.set_result(None)
+
+    def revoked(self, principal: str) -> None:
+        """End the principal's streams, and those that it is about to open."""
+        for exchange in tuple(self._open):
+            exchange.revoke(principal)
+
+    def stream_end(self, max_age: float) -> float:
+        """Return when a stream ends that opens now; spread, or all would come again at once."""
+        return self.deadlines.clock() + max_age * (LEAST_AGE + (1 - LEAST_AGE) * self.spread())
+
+    def release(self, lease: Lease) -> None:
+        """Let go of a token without waiting for its store."""
+        task = self.loop.create_task(self.tokens.release(lease), name="release")
+        self._releases.add(task)
+        task.add_done_callback(self._releases.discard)
+
+    async def released(self) -> None:
+        """Wait until the store was told of all tokens that were let go."""
+        if self._releases:
+            await asyncio.wait(self._releases)
 
     def unparsed(self, peer: Peer, error: GatewayError) -> bytes:
         """Log a request that was refused before it was one, and return the answer."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tentaculo.access.issue_rate import IssueRates
 from tentaculo.access.principals import Principals
+from tentaculo.access.standings import Standings
 from tentaculo.config.settings import Settings
+from tentaculo.relay.issuing import METHODS, IssuePlan, compile_issue, issue_groups
+from tentaculo.relay.opening import own_cookies
 from tentaculo.relay.plan import RoutePlan, compile_route
 from tentaculo.routing import Pattern, RouteTable
 from tentaculo.telemetry.metrics import Metrics, RouteMetrics
@@ -17,13 +21,17 @@ NO_ROUTE = "-"  # no route can have this name
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The compiled configuration; `unrouted` counts what matched no route."""
+    """The compiled configuration; `unrouted` counts what matched no route.
+
+    `own_cookies` are the names of the gateway's cookies, which no upstream gets.
+    """
 
     settings: Settings
-    table: RouteTable[RoutePlan]
+    table: RouteTable[RoutePlan | IssuePlan]
     pools: dict[str, Pool]
     unrouted: RouteMetrics
     secret_names: frozenset[bytes]
+    own_cookies: frozenset[bytes]
 
     def close(self) -> None:
         """Close what is kept open for future exchanges."""
@@ -31,27 +39,47 @@ class Snapshot:
             pool.close()
 
 
-def build_snapshot(settings: Settings, *, metrics: Metrics, deadlines: Deadlines) -> Snapshot:
+def build_snapshot(
+    settings: Settings, *, metrics: Metrics, deadlines: Deadlines, standings: Standings | None = None
+) -> Snapshot:
     """Compile settings; needs a running event loop for nothing but the deadlines' timer."""
+    standings = Standings() if standings is None else standings
     principals = Principals(settings.principals)
     upstreams = {upstream.name: upstream for upstream in settings.upstreams}
     pools = {name: Pool(upstream, deadlines) for name, upstream in upstreams.items()}
-    plans = [
-        compile_route(
+    cookies = own_cookies(settings.routes)
+    entries: list[tuple[str, Pattern, RoutePlan | IssuePlan]] = []
+    for route in settings.routes:
+        plan = compile_route(
             route,
             settings,
             principals=principals,
             pool=pools[route.upstream],
             upstream=upstreams[route.upstream],
             metrics=metrics.route(route.name),
+            standings=standings,
+            own_cookies=bool(cookies),
         )
-        for route in settings.routes
-    ]
-    table = RouteTable(
-        (plan.settings.name, Pattern(plan.settings.path, plan.settings.host, plan.settings.methods), plan)
-        for plan in plans
+        entries.append((route.name, Pattern(route.path, route.host, route.methods), plan))
+    rates = IssueRates(settings.principals)
+    for (host, path), group in issue_groups(settings.routes).items():
+        issuing = compile_issue(
+            group,
+            settings,
+            principals=principals,
+            standings=standings,
+            rates=rates,
+            metrics=metrics.route(group[0].name),
+        )
+        entries.append((f"{issuing.name} (its issue path)", Pattern(path, host, METHODS), issuing))
+    return Snapshot(
+        settings=settings,
+        table=RouteTable(entries),
+        pools=pools,
+        unrouted=metrics.route(NO_ROUTE),
+        secret_names=_secret_names(settings),
+        own_cookies=cookies,
     )
-    return Snapshot(settings, table, pools, metrics.route(NO_ROUTE), _secret_names(settings))
 
 
 def credential_names(settings: Settings) -> frozenset[str]:

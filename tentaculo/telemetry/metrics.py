@@ -7,12 +7,14 @@ configuration; nothing of a request's own text becomes one.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, Metric, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from tentaculo.telemetry.tallies import OTHER, Tallies, Tally
+from tentaculo.telemetry.token_metrics import TokenMetrics
 
 END_REASONS = frozenset(
     {
@@ -46,8 +48,9 @@ class Metrics:
     def __init__(self, *, version: str) -> None:
         self.registry = own = CollectorRegistry()
         Info("tentaculo_build", "The version that runs", registry=own).info({"version": version})
+        self.tokens = TokenMetrics(own)
         self._tallies = Tallies()
-        own.register(self._tallies)
+        self._tallies.show_in(own)
         self._routes = _RouteFamilies(own)
         self._faults = Counter(
             "tentaculo_upstream_faults",
@@ -89,7 +92,7 @@ class Metrics:
 
     def exposition(self) -> tuple[bytes, str]:
         """Return all of it in Prometheus' text format, and its content type."""
-        return generate_latest(_WithoutCreated(self.registry)), CONTENT_TYPE_LATEST
+        return generate_latest(cast("Collector", _WithoutCreated(self.registry))), CONTENT_TYPE_LATEST
 
 
 class RouteMetrics:
@@ -136,7 +139,7 @@ class _RouteFamilies:
         )
 
 
-class _WithoutCreated(Collector):
+class _WithoutCreated:
     """Leaves out when each series began, which would double the number of series."""
 
     def __init__(self, registry: CollectorRegistry) -> None:

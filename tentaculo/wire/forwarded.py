@@ -28,11 +28,12 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What is believed of a request: `client` for the log, `lines` to send on, and its id."""
+    """What is believed of a request: `client` for the log, `lines` to send on, its id and scheme."""
 
     client: str
     lines: bytes
     request_id: str | None
+    scheme: str
 
 
 def is_trusted(address: str, networks: Sequence[Network]) -> bool:
@@ -69,7 +70,8 @@ def trusted_origin(peer: Peer, host: bytes, said: Sequence[Field], networks: Seq
         lines.append(b"Forwarded: " + b", ".join([*elements, forwarded_element(peer, host)]))
     lines += [b"%b: %b" % (name, value) for name, values in fields.items() for value in values]
     client = _rightmost_untrusted(chain, networks) or peer.address
-    return Origin(client, b"\r\n".join(lines) + b"\r\n", request_id)
+    scheme = "https" if proto.lower() == b"https" else "http"
+    return Origin(client, b"\r\n".join(lines) + b"\r\n", request_id, scheme)
 
 
 def forwarded_element(peer: Peer, host: bytes) -> bytes:

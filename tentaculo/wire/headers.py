@@ -52,6 +52,7 @@ class Meaning(enum.IntEnum):
     REQUEST_ID = 10
     REFERRER_POLICY = 11
     SET_BY_ROUTE = 12
+    COOKIE = 13
 
 
 _PASS = Meaning.PASS
@@ -110,15 +111,20 @@ def _fold(name: bytes) -> bytes:
     return _FOLDED.sub(b"-", name)
 
 
-def request_names(*, credentials: Iterable[str], identity: str, remove: Iterable[str]) -> NameTable:
+def request_names(
+    *, credentials: Iterable[str], identity: str, remove: Iterable[str], own_cookies: bool = False
+) -> NameTable:
     """Compile the table for requests of one route.
 
     `credentials` are its credential headers, `identity` the identity header (believed from trusted
-    peers, unless it is in `remove`), `remove` what the route removes or sets itself.
+    peers, unless it is in `remove`), `remove` what the route removes or sets itself; `own_cookies`
+    says that some cookies may be the gateway's.
     """
     meanings = dict.fromkeys((*HOP_BY_HOP, b"host", b"content-length", b"proxy"), Meaning.DROP)
     meanings |= dict.fromkeys((*FORWARDING, *IDENTITY, identity.lower().encode()), Meaning.FORWARDING)
     meanings |= {b"connection": Meaning.CONNECTION, b"expect": Meaning.EXPECT}
+    if own_cookies:
+        meanings[b"cookie"] = Meaning.COOKIE
     meanings |= dict.fromkeys((name.lower().encode() for name in remove), Meaning.DROP)
     for name in credentials:
         lower = name.lower().encode()
@@ -129,8 +135,11 @@ def request_names(*, credentials: Iterable[str], identity: str, remove: Iterable
     return NameTable(meanings, prefixes, underscored=Meaning.DROP, folding=True)
 
 
-def response_names(*, remove: Iterable[str]) -> NameTable:
-    """Compile the table for responses of one route; `remove` is what it removes or sets itself."""
+def response_names(*, remove: Iterable[str], cors: bool = False) -> NameTable:
+    """Compile the table for responses of one route; `remove` is what it removes or sets itself.
+
+    `cors` says that the gateway decides which origins may read them.
+    """
     meanings = dict.fromkeys(HOP_BY_HOP, Meaning.DROP)
     meanings |= {
         b"connection": Meaning.CONNECTION,
@@ -141,19 +150,22 @@ def response_names(*, remove: Iterable[str]) -> NameTable:
         b"referrer-policy": Meaning.REFERRER_POLICY,
     }
     meanings |= dict.fromkeys((name.lower().encode() for name in remove), Meaning.SET_BY_ROUTE)
-    return NameTable(meanings, {}, underscored=_PASS)
+    prefixes = {b"access-control-": Meaning.DROP} if cors else {}
+    return NameTable(meanings, prefixes, underscored=_PASS)
 
 
 class RequestFields:
     """A request's fields, sorted: `kept` are raw pieces to be joined, the rest is for decisions."""
 
-    __slots__ = ("credentials", "expect", "forwarding", "kept")
+    __slots__ = ("cookies", "credentials", "expect", "forwarding", "kept", "tokens")
 
     def __init__(self) -> None:
         self.kept: list[bytes] = []
         self.credentials: list[bytes] = []
         self.forwarding: list[Field] = []
         self.expect: list[bytes] = []
+        self.cookies: list[bytes] = []
+        self.tokens: list[bytes] = []  # presented elsewhere than in a header
 
 
 def sort_request_fields(fields: Fields, names: NameTable, *, keep_credentials: bool) -> RequestFields:
@@ -194,6 +206,8 @@ def _sort_special(result: RequestFields, action: Meaning, item: Field, *, keep_c
         result.forwarding.append(item)
     elif action is Meaning.EXPECT:
         result.expect.append(value)
+    elif action is Meaning.COOKIE:
+        result.cookies.append(value)
 
 
 def bearer_token(value: bytes) -> bytes | None:

@@ -1,0 +1,43 @@
+"""Which principals were revoked or are blocked, as far as this instance has heard.
+
+Kept across reloads; told by the token store's messages, and asked for from time to time in case one
+was lost.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from tentaculo.access.store import Standing
+
+
+class Standings:
+    """What is known of principals by name; nothing means that all is well."""
+
+    __slots__ = ("_blocked", "_clock", "_epochs")
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._epochs: dict[str, int] = {}
+        self._blocked: dict[str, float] = {}
+
+    def is_blocked(self, principal: str) -> bool:
+        """Whether the principal's own token is refused for now."""
+        if not self._blocked:
+            return False
+        until = self._blocked.get(principal)
+        return until is not None and self._clock() < until
+
+    def note(self, principal: str, standing: Standing) -> bool:
+        """Take in how a principal stands; return whether it was revoked since the note before.
+
+        A store that has lost everything counts anew: a smaller number is no revocation.
+        """
+        before = self._epochs.get(principal)
+        self._epochs[principal] = standing.epoch
+        if standing.blocked_for > 0:
+            self._blocked[principal] = self._clock() + standing.blocked_for
+        else:
+            self._blocked.pop(principal, None)
+        return before is not None and standing.epoch > before

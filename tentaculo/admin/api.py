@@ -1,0 +1,95 @@
+"""The admin API: what operators do to a running gateway.  Every call needs the admin token.
+
+Without one configured the API is off, and each of its paths is 404.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable
+
+from aiohttp import hdrs, web
+
+from tentaculo.access.store import TokenStoreUnavailable
+from tentaculo.config.scalars import read_duration
+from tentaculo.errors import BadRequest, GatewayError, RouteNotFound, TokenStoreAway, Unauthorized
+from tentaculo.relay.problem import problem_body
+from tentaculo.relay.relay import random_request_id
+from tentaculo.wire.headers import bearer_token
+
+CHALLENGE = (("WWW-Authenticate", 'Bearer realm="tentaculo admin"'),)
+RETRY_AFTER = (("Retry-After", "1"),)
+LONGEST_BLOCK = 30 * 24 * 3600.0
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Revoke = Callable[[str, float], Awaitable[None]]
+
+
+class AdminApi:
+    """Revocation; `revoke` ends what a principal has open, and refuses it for some seconds."""
+
+    def __init__(
+        self, token_digest: bytes | None, *, revoke: Revoke, is_principal: Callable[[str], bool]
+    ) -> None:
+        self._token_digest = token_digest
+        self._revoke = revoke
+        self._is_principal = is_principal
+
+    def add_to(self, app: web.Application) -> None:
+        """Add the API's paths to the admin application."""
+        app.router.add_delete("/principals/{name}/tokens", self._guarded(self.revoke_principal))
+
+    async def revoke_principal(self, request: web.Request) -> web.Response:
+        """End a principal's streams and tokens everywhere; `?block=1h` refuses its own token meanwhile."""
+        name = request.match_info["name"]
+        if not self._is_principal(name):
+            raise RouteNotFound("principal")
+        seconds = _block_of(request)
+        try:
+            await self._revoke(name, seconds)
+        except TokenStoreUnavailable:
+            raise TokenStoreAway("revoke", headers=RETRY_AFTER) from None
+        return web.json_response({"principal": name, "blocked_for": seconds})
+
+    def _guarded(self, handler: Handler) -> Handler:
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            try:
+                self._check(request)
+                return await handler(request)
+            except GatewayError as error:
+                return _problem(error)
+
+        return guarded
+
+    def _check(self, request: web.Request) -> None:
+        if self._token_digest is None:
+            raise RouteNotFound("the admin API is off")
+        values = request.headers.getall(hdrs.AUTHORIZATION, [])
+        token = bearer_token(values[0].encode("utf-8", "surrogateescape")) if len(values) == 1 else None
+        presented = hashlib.sha256(token or b"").digest()
+        if token is None or not hmac.compare_digest(presented, self._token_digest):
+            raise Unauthorized("admin", headers=CHALLENGE)
+
+
+def _block_of(request: web.Request) -> float:
+    text = request.query.get("block")
+    if text is None:
+        return 0.0
+    try:
+        seconds = read_duration(text)
+    except ValueError:
+        raise BadRequest("block") from None
+    if seconds > LONGEST_BLOCK:
+        raise BadRequest("block")
+    return seconds
+
+
+def _problem(error: GatewayError) -> web.Response:
+    request_id = random_request_id()
+    return web.Response(
+        status=error.status,
+        body=problem_body(error, request_id),
+        content_type="application/problem+json",
+        headers={**dict(error.headers), "X-Request-Id": request_id, "Cache-Control": "no-store"},
+    )

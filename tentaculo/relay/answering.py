@@ -1,0 +1,131 @@
+"""What the gateway itself answers: errors, health, preflights and new tokens; never a backend's reply."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tentaculo.config.settings import Unavailable
+from tentaculo.errors import GatewayError, InternalError, MethodNotAllowed
+from tentaculo.relay.admission import Admission
+from tentaculo.relay.answer import Answer
+from tentaculo.relay.issuing import Asking, IssuePlan, issue
+from tentaculo.relay.last_words import NOT_YET
+from tentaculo.relay.problem import empty_response, plain_response, problem
+from tentaculo.relay.request import Request
+from tentaculo.wire.headers import bearer_token
+
+if TYPE_CHECKING:
+    from tentaculo.access.store import Lease
+    from tentaculo.relay.relay import Relay
+
+NO_REFERRER = (("Referrer-Policy", "no-referrer"),)
+MAX_SECRETS = 8
+_NOT_YET = frozenset({429, 502, 503, 504})
+_CLOSING_STATUSES = frozenset({400, 408, 413, 505})
+
+
+class Answering(Admission):
+    """A request under answer; `_answer` is the backend's reply, as far as it has come."""
+
+    __slots__ = ("_answer", "_keep_alive", "_lease")
+
+    def __init__(self, relay: Relay, request: Request) -> None:
+        super().__init__(relay, request)
+        self._keep_alive = not (self.message.should_close or self.message.upgrade or relay.draining)
+        self._answer: Answer | None = None
+        self._lease: Lease | None = None
+
+    async def _issue(self, plan: IssuePlan) -> None:
+        principal = self.record.principal
+        assert principal is not None
+        asking = Asking(
+            principal=principal, address=self.record.client, cookies=self.cookies, secure=self.secure
+        )
+        body, fields = await issue(plan, self.relay.tokens, asking)
+        self.record.status = 200
+        self._keep_alive &= self.request.body.is_eof()
+        fields = (*fields, *self.cors, ("X-Request-Id", self.record.request_id))
+        self._write(
+            plain_response(
+                200, body, content_type="application/json", fields=fields, keep_alive=self._keep_alive
+            )
+        )
+
+    def _answer_own(self) -> None:
+        if self.preflight is not None:
+            self.record.status = 204
+            self._write(empty_response(self.preflight, keep_alive=self._keep_alive))
+            return
+        method, draining = self.message.method, self.relay.draining
+        if method not in ("GET", "HEAD"):
+            raise MethodNotAllowed("health", headers=(("Allow", "GET, HEAD"),))
+        self.record.status = 503 if draining else 200
+        self._write(
+            plain_response(
+                self.record.status,
+                b'{"status":"draining"}' if draining else b'{"status":"ok"}',
+                content_type="application/json",
+                keep_alive=self._keep_alive,
+                with_body=method != "HEAD",
+            )
+        )
+
+    def _answer_error(self, error: GatewayError) -> None:
+        self.record.error = error
+        answer = self._answer
+        if answer is not None and answer.started:
+            answer.keep_alive = False
+            if not answer.framed:
+                self.connection.cut()
+            return
+        if self._lease is not None and self._answer_not_yet(error):
+            return
+        self.record.status = error.status
+        self._keep_alive &= self.request.body.is_eof() and error.status not in _CLOSING_STATUSES
+        plan = self.record.plan
+        if plan is not None and plan.settings.stream is not None:
+            error.headers += NO_REFERRER  # its URL holds a token
+        error.headers += self.cors
+        self._write(
+            problem(
+                error,
+                self.record.request_id,
+                keep_alive=self._keep_alive,
+                with_body=self.message.method != "HEAD",
+            )
+        )
+
+    def _answer_not_yet(self, error: GatewayError) -> bool:
+        """Have a client whose token is bound come again, where the route says so; errors end EventSource."""
+        settings = self.record.plan and self.record.plan.settings.stream
+        if not settings or settings.unavailable is not Unavailable.RETRY or error.status not in _NOT_YET:
+            return False
+        self.record.status = 200
+        fields = (*NO_REFERRER, *self.cors, ("X-Request-Id", self.record.request_id))
+        self._write(
+            plain_response(
+                200, NOT_YET, content_type="text/event-stream", fields=fields, keep_alive=self._keep_alive
+            )
+        )
+        return True
+
+    def _write(self, data: bytes) -> None:
+        transport = self.connection.transport
+        self.record.bytes_out = len(data)
+        if transport is not None and not transport.is_closing():
+            transport.write(data)
+
+    def _failed(self, fault: Exception) -> None:
+        self.relay.logs.logger.error("exchange.failed", request_id=self.record.request_id, exc_info=fault)
+        self._answer_error(InternalError(type(fault).__name__))
+
+    def _secrets(self) -> tuple[str, ...]:
+        """The request's secrets, to be kept out of the log wherever else they stand."""
+        if self.fields is not None:
+            values = [*self.fields.credentials, *self.fields.tokens, *(value for _, value in self.cookies)]
+        else:
+            names = self.snapshot.secret_names
+            raw = [value for name, value in self.message.raw_headers if name.lower() in names]
+            # The token by itself first: it is what stands elsewhere.
+            values = [part for value in raw for part in (bearer_token(value), value) if part]
+        return tuple([value.decode("latin-1") for value in list(dict.fromkeys(values))[:MAX_SECRETS]])

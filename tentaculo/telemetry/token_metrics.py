@@ -1,0 +1,104 @@
+"""What is counted about ephemeral tokens and the streams they open; callers never see a label.
+
+The names are those that operators' dashboards and alerts use.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+OTHER = "other"
+REFUSALS = frozenset(
+    {
+        "token_unknown",
+        "token_expired",
+        "token_used",
+        "token_reused",
+        "token_revoked",
+        "token_for_other_route",
+        "too_many_streams",
+    }
+)
+OPENERS = frozenset({"ephemeral_token", "principal_header", "principal_query"})
+STEPS = frozenset({"issue", "redeem", "renew", "release", "revoke", "standings", "census"})
+CONNECT_MILLISECONDS = (1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
+STEP_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5)
+AGE_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 45, 60, 300)
+
+
+class TokenMetrics:
+    """Counts of tokens, of what opened streams, and of the token store."""
+
+    def __init__(self, own: CollectorRegistry) -> None:
+        self._issued = Counter("ephemeral_tokens_issued", "Ephemeral tokens that were issued", registry=own)
+        self._valid = Gauge(
+            "ephemeral_tokens_valid", "Ephemeral tokens that can still open a stream", registry=own
+        )
+        self._expired = Counter(
+            "ephemeral_tokens_expired", "Ephemeral tokens that expired unused", registry=own
+        )
+        self._refused = Counter(
+            "ephemeral_tokens_refused", "Ephemeral tokens that opened nothing", ["reason"], registry=own
+        )
+        self._age = Histogram(
+            "ephemeral_token_redeem_age_seconds",
+            "Time from the issue of a token to its redeem",
+            registry=own,
+            buckets=AGE_SECONDS,
+        )
+        self._connect = Histogram(
+            "sse_connect_latency_ms",
+            "Milliseconds from the request to the beginning of a stream that tokens may open",
+            registry=own,
+            buckets=CONNECT_MILLISECONDS,
+        )
+        self._opened = Counter(
+            "sse_streams_opened",
+            "Streams that tokens may open, by what opened them",
+            ["credential"],
+            registry=own,
+        )
+        self._steps = Histogram(
+            "tentaculo_token_store_seconds",
+            "Time that the token store took",
+            ["step"],
+            registry=own,
+            buckets=STEP_SECONDS,
+        )
+        self._faults = Counter(
+            "tentaculo_token_store_faults", "Steps that the token store failed", ["step"], registry=own
+        )
+        for reason in REFUSALS:
+            self._refused.labels(reason)
+        for opener in OPENERS:
+            self._opened.labels(opener)
+
+    def token_issued(self) -> None:
+        """Count a token that was issued."""
+        self._issued.inc()
+
+    def token_redeemed(self, age: float) -> None:
+        """Count a token that was redeemed `age` seconds after it was issued."""
+        self._age.observe(age)
+
+    def token_refused(self, reason: str) -> None:
+        """Count a token that opened nothing."""
+        self._refused.labels(reason if reason in REFUSALS else OTHER).inc()
+
+    def counted(self, valid: int, expired: int) -> None:
+        """Take in a census of the store: valid now, expired since the one before."""
+        self._valid.set(valid)
+        self._expired.inc(expired)
+
+    def stream_opened(self, by: str, seconds: float) -> None:
+        """Count a stream by what opened it, `seconds` after its request."""
+        self._opened.labels(by if by in OPENERS else OTHER).inc()
+        self._connect.observe(seconds * 1000)
+
+    def store_answered(self, step: str, seconds: float) -> None:
+        """Count a step of the token store."""
+        self._steps.labels(step if step in STEPS else OTHER).observe(seconds)
+
+    def store_failed(self, step: str) -> None:
+        """Count a step that the token store failed."""
+        self._faults.labels(step if step in STEPS else OTHER).inc()
