@@ -4,16 +4,24 @@ ARG PYTHON_TAG=3.13-slim-bookworm
 FROM python:${PYTHON_TAG} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
-# pip and setuptools live in an environment of their own, the gateway's holds neither.
+# Where a base's Python is the system's own, its headers are a package too.
+RUN apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends gcc libc6-dev \
+    && if ! [ -f "$(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ]; then \
+         apt-get install -y -qq --no-install-recommends python3-dev; \
+       fi
+# pip and all that compiles live in an environment of their own, the gateway's holds neither.
 RUN python3 -m venv /build/tools && python3 -m venv --without-pip /opt/tentaculo
-COPY requirements/run.txt requirements/
+COPY requirements/run.txt requirements/compile.txt requirements/
+RUN /build/tools/bin/pip install --require-hashes --only-binary :all: --requirement requirements/compile.txt
+# setuptools comes with the lock file and leaves: nothing is built there.
 RUN /build/tools/bin/pip --python /opt/tentaculo/bin/python install \
-      --require-hashes --only-binary :all: --requirement requirements/run.txt
-COPY pyproject.toml setup.cfg README.md ./
-COPY tentaculo tentaculo
-# setuptools comes with the lock file, is used once and leaves.
-RUN /build/tools/bin/pip --python /opt/tentaculo/bin/python install --no-deps --no-build-isolation . \
+      --require-hashes --only-binary :all: --requirement requirements/run.txt \
     && /build/tools/bin/pip --python /opt/tentaculo/bin/python uninstall --yes setuptools
+COPY pyproject.toml setup.cfg setup.py README.md ./
+COPY tentaculo tentaculo
+RUN TENTACULO_COMPILE=1 /build/tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /build/wheel . \
+    && /build/tools/bin/pip --python /opt/tentaculo/bin/python install --no-deps /build/wheel/*.whl
 COPY config/tentaculo.yaml /etc/tentaculo/tentaculo.yaml
 # Files of a checkout that is closed to others are still to be read by the user below.
 RUN chmod -R a+rX /opt/tentaculo /etc/tentaculo

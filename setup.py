@@ -8,6 +8,7 @@ the same, slower.
 from __future__ import annotations
 
 import os
+from typing import cast
 
 from setuptools import Extension, setup
 
@@ -28,6 +29,7 @@ COMPILED = (
     "telemetry/tallies",
     "access/guard",
     "access/principals",
+    "access/standings",
     "upstream/connection",
     "upstream/deadlines",
     "upstream/pool",
@@ -35,6 +37,7 @@ COMPILED = (
     "upstream/reply_parser",
     "relay/admission",
     "relay/answer",
+    "relay/answering",
     "relay/exchange",
     "relay/plan",
     "relay/problem",
@@ -54,7 +57,8 @@ def extensions() -> list[Extension]:
     from mypyc.build import mypycify  # noqa: PLC0415 - not there where nothing is compiled
 
     sources = [f"tentaculo/{module}.py" for module in COMPILED]
-    return mypycify(sources, opt_level="3", group_name="tentaculo")
+    # It may return distutils' own kind, but not where setuptools was imported first, as here.
+    return cast("list[Extension]", mypycify(sources, opt_level="3", group_name="tentaculo"))
 
 
 setup(ext_modules=extensions())

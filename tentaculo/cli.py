@@ -1,36 +1,37 @@
 """The commands: they read arguments, print, and choose the exit code; all work is done below.
 
-Exit codes: 0 good, 1 failed, 2 usage or configuration.  What only `serve` needs is imported there, so
-that the other commands start fast.
+Exit codes: 0 good, 1 failed, 2 usage or configuration.  What only some need, such as the event loop, is
+imported there, so that the other commands start fast.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from tentaculo import __version__
+from tentaculo.admin.explaining import explain, route_rows
 from tentaculo.config.loader import load
 from tentaculo.config.problems import ConfigError
+from tentaculo.config.scalars import read_duration
 from tentaculo.config.schema import json_schema
-from tentaculo.config.settings import RouteSettings, Settings
-from tentaculo.config.tokens import digest_of
+from tentaculo.config.settings import Settings
+from tentaculo.config.tokens import digest_of, read_token_file
 from tentaculo.errors import BadRequest, BadTarget
-from tentaculo.routing import Explanation, Pattern, RouteTable
 from tentaculo.wire.authority import check_host
 from tentaculo.wire.target import Target, parse_target
 
 FAILED = 1
 BAD_CONFIGURATION = 2
 DEFAULT_CONFIG = "config/tentaculo.yaml"
+DEFAULT_ADMIN = "http://127.0.0.1:9100"
 
-_NEVER_FORWARDED = frozenset({"CONNECT", "TRACE"})
-_STREAM_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_HEADINGS = ("NAME", "METHODS", "HOST", "PATH", "ACCESS", "UPSTREAM", "STATE")
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _file_argument = click.argument(
     "file", type=_FILE, envvar="TENTACULO_CONFIG", default=DEFAULT_CONFIG, metavar="[FILE]"
@@ -111,6 +112,7 @@ def check(file: Path) -> None:
 def routes(file: Path, match: str | None, host: str) -> None:
     """List the routes, or explain where one request goes.
 
+    The paths that issue tokens are listed too, with the names of the routes whose tokens they are.
     With --match the exit code is 0 when a route takes the request, else 1.
 
     \b
@@ -122,10 +124,10 @@ def routes(file: Path, match: str | None, host: str) -> None:
     """
     settings = _load(file)
     if match is None:
-        _print_columns([_HEADINGS, *(_route_row(route) for route in settings.routes)])
+        _print_columns(list(route_rows(settings)))
         return
     method, target = _read_match(match, host)
-    lines, taken = _explain(settings, method, target, check_host(host))
+    lines, taken = explain(settings, method, target, check_host(host))
     for line in lines:
         click.echo(line)
     sys.exit(0 if taken else FAILED)
@@ -156,10 +158,109 @@ def hash_token() -> None:
       tentaculo hash-token
       tentaculo hash-token < /run/secrets/operator-token
     """
+    click.echo(digest_of(_checked(_read_token())).hex())
+
+
+@main.command()
+@click.argument("route")
+@_file_argument
+@click.option("--gateway", metavar="URL", help="Where the gateway is; default the file's listen address.")
+@click.option("--path", metavar="PATH", help="The stream's path, where the route matches more than one.")
+def issue(route: str, file: Path, gateway: str | None, path: str | None) -> None:
+    """Print a curl line that opens a stream of ROUTE, with an ephemeral token issued for it.
+
+    The principal token is read from $TENTACULO_TOKEN, else from stdin, or asked for without showing
+    it. It is no argument, since those are seen by every user of the machine.
+
+    \b
+    Examples:
+      tentaculo issue events
+      tentaculo issue events my-routes.yaml --gateway https://gateway.example.org
+      eval "$(tentaculo issue events < /run/secrets/operator-token)"
+    """
+    from tentaculo.admin import curl  # noqa: PLC0415 - what needs HTTP, as below
+
+    with _failures():
+        order = curl.make_order(_load(file), route, gateway=gateway, path=path)
+        issued = curl.issue(order, _checked(os.environ.get("TENTACULO_TOKEN") or _read_token()))
+        click.echo(curl.curl_line(order, issued))
+    click.echo(f"Opens {route} within {_count(issued.seconds, 'second')}.", err=True)
+
+
+@main.command()
+@click.argument("principal")
+@click.option("--block", metavar="TIME", help="Refuse its own token too for so long, such as 1h.")
+@click.option(
+    "--admin",
+    metavar="URL",
+    envvar="TENTACULO_ADMIN_URL",
+    default=DEFAULT_ADMIN,
+    help=f"The admin listener; default $TENTACULO_ADMIN_URL, then {DEFAULT_ADMIN}.",
+)
+@click.option(
+    "--admin-token-file",
+    type=_FILE,
+    metavar="FILE",
+    help="Holds the admin token; without it, $TENTACULO_ADMIN_TOKEN does.",
+)
+def revoke(principal: str, block: str | None, admin: str, admin_token_file: Path | None) -> None:
+    """End the streams and ephemeral tokens of PRINCIPAL, on every instance of the gateway.
+
+    Its own token goes on to work, so without --block its clients come back at once.
+
+    \b
+    Examples:
+      tentaculo revoke operator-ui --block 1h --admin-token-file /run/secrets/admin-token
+      TENTACULO_ADMIN_TOKEN=... tentaculo revoke operator-ui --admin http://10.0.0.5:9100
+    """
+    from tentaculo.admin import client  # noqa: PLC0415 - the commands above need no HTTP
+
+    with _failures():
+        token = _read_admin_token(admin_token_file)
+        click.echo(client.revoke(client.read_base(admin), token, principal, block=_checked_block(block)))
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Turn what stands in the way into a sentence and an exit code."""
+    from tentaculo.admin.client import CallFailed, WrongUse  # noqa: PLC0415 - as above
+
     try:
-        click.echo(digest_of(_read_token()).hex())
+        yield
+    except WrongUse as fault:
+        raise click.UsageError(str(fault)) from None
+    except CallFailed as fault:
+        click.echo(f"tentaculo: {fault}", err=True)
+        sys.exit(FAILED)
+
+
+def _read_admin_token(path: Path | None) -> str:
+    if path is None:
+        token = os.environ.get("TENTACULO_ADMIN_TOKEN", "")
+        if not token:
+            raise click.UsageError("Name the admin token's file with --admin-token-file FILE.")
+        return _checked(token)
+    try:
+        return _checked(read_token_file(path))
+    except ValueError as fault:
+        raise click.UsageError(f"--admin-token-file {fault}.") from None
+
+
+def _checked(token: str) -> str:
+    try:
+        digest_of(token)
     except ValueError as fault:
         raise click.UsageError(f"This {fault}.") from None
+    return token
+
+
+def _checked_block(block: str | None) -> str | None:
+    try:
+        if block is not None:
+            read_duration(block)
+    except ValueError as fault:
+        raise click.UsageError(f"--block {fault}.") from None
+    return block
 
 
 def _load(path: Path) -> Settings:
@@ -183,12 +284,6 @@ def _read_token() -> str:
     return sys.stdin.read().removesuffix("\n").removesuffix("\r")
 
 
-def _route_row(route: RouteSettings) -> tuple[str, ...]:
-    methods = "any" if route.methods is None else ",".join(sorted(route.methods))
-    state = "on" if route.enabled else "off"
-    return route.name, methods, route.host or "any", route.path, str(route.access), route.upstream, state
-
-
 def _print_columns(rows: Sequence[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -209,36 +304,3 @@ def _read_match(text: str, host: str) -> tuple[str, Target]:
     except BadTarget as fault:
         click.echo(f"{method} is answered 400 bad_target: {fault.reason}")
         sys.exit(FAILED)
-
-
-def _explain(settings: Settings, method: str, target: Target, host: str) -> tuple[list[str], bool]:
-    request = f"{method} {target.path} for host {host}"
-    if target.path == settings.health_path:
-        return [f"{request} is answered by the gateway itself, as health_path"], True
-    table = RouteTable(
-        (route.name, Pattern(route.path, route.host, route.methods), route) for route in settings.routes
-    )
-    found = table.explain(host, target.path, method)
-    if found.winner is None:
-        return [f"{request} is answered {found.status}: {'; '.join(found.reasons)}", *_losers(found)], False
-    route = table.match(host, target.path, method)
-    lines = [f"{request} goes to {route.name}", f"  upstream {route.upstream}, access {route.access}"]
-    lines += [f"  won by {', '.join(found.reasons)}", *_losers(found)]
-    refusal = _refusal(route, method, target)
-    return ([*lines, f"  but is answered {refusal}"] if refusal else lines), refusal is None
-
-
-def _losers(found: Explanation) -> Iterator[str]:
-    for name, reason in found.losers:
-        yield f"  lost: {name}, because {reason}"
-
-
-def _refusal(route: RouteSettings, method: str, target: Target) -> str | None:
-    """Return how a matched request is refused before its credentials are looked at."""
-    if method in _NEVER_FORWARDED:
-        return "405 method_not_allowed: the method is never forwarded"
-    if not target.found <= route.allow_in_path:
-        return f"400 bad_target: allow_in_path lacks {', '.join(sorted(target.found - route.allow_in_path))}"
-    if route.token_stream and method not in _STREAM_METHODS:
-        return "405 method_not_allowed: a stream takes only GET, HEAD and OPTIONS"
-    return None if route.enabled else "503 route_disabled: enabled is false"

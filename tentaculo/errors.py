@@ -154,8 +154,8 @@ class TooManyOpenings(GatewayError):
     """As many streams are open as one token may open."""
 
     status = 429
-    code = "too_many_streams"
-    title = "Too many open streams"
+    code = "too_many_openings"
+    title = "The token has too many open streams"
 
 
 class HeadersTooLarge(GatewayError):

@@ -27,6 +27,10 @@ ROUTES = config(
     "access: public}",
     "{name: events, path: /api/events, upstream: backend, access: upstream, stream: {}, enabled: no}",
     "{name: live, path: /live/events, upstream: backend, access: upstream, stream: {}}",
+    "{name: ticks, path: /api/ticks, upstream: backend, access: ephemeral-token, stream: {}, "
+    "ephemeral_token: {issue_path: /api/token}}",
+    "{name: tocks, path: /api/tocks, upstream: backend, access: ephemeral-token, stream: {}, "
+    "ephemeral_token: {issue_path: /api/token}}",
 )
 
 
@@ -83,7 +87,7 @@ def test_check_counts_what_is_good(file: Path) -> None:
     """A good file is one line on stdout."""
     result = _run("check", file)
     _fits(result, 0)
-    assert result.stdout == f"{file}: good (4 routes, 1 upstream, 1 principal)\n"
+    assert result.stdout == f"{file}: good (6 routes, 1 upstream, 1 principal)\n"
     assert result.stderr == ""
 
 
@@ -144,6 +148,8 @@ def test_routes_are_a_table(file: Path) -> None:
         ["orders", "GET,POST", "shop.example", "/orders/{id}", "public", "backend", "on"],
         ["events", "any", "any", "/api/events", "upstream", "backend", "off"],
         ["live", "any", "any", "/live/events", "upstream", "backend", "on"],
+        ["ticks", "any", "any", "/api/ticks", "ephemeral-token", "backend", "on"],
+        ["tocks", "any", "any", "/api/tocks", "ephemeral-token", "backend", "on"],
     ]
     starts = {
         line.index(cell)
@@ -188,6 +194,15 @@ def test_routes_are_a_table(file: Path) -> None:
         ),
         ("POST /live/events", "localhost", 1, ["goes to live", "but is answered 405 method_not_allowed"]),
         ("HEAD /live/events", "localhost", 0, ["goes to live"]),
+        ("GET /api/ticks?token=hunter2", "localhost", 0, ["goes to ticks", "access ephemeral-token"]),
+        ("POST /api/ticks", "localhost", 1, ["goes to ticks", "but is answered 405 method_not_allowed"]),
+        (
+            "POST /api/token",
+            "localhost",
+            0,
+            ["is answered by the gateway itself, as issue_path of ticks", "lost: api, because"],
+        ),
+        ("GET /api/token", "localhost", 1, ["is answered 405"]),
         ("TRACE /api/x", "localhost", 1, ["goes to api", "never forwarded"]),
         (
             "GET /api/%2fx",

@@ -25,10 +25,13 @@ from examples.vx11.figures import ProcessMeter
 from examples.vx11.principal import PrincipalToken, read_principal_token
 from examples.vx11.problems import CORRELATION_ID, Refused, abort, answer_problems, mark_response
 from examples.vx11.service import Service, stop_signals
-from examples.vx11.tokens import EphemeralTokens, TokenStoreUnavailable
+from examples.vx11.tokens import MOST_TOKENS, StreamTokens
+from tentaculo.access.memory_store import MemoryStore
+from tentaculo.access.store import TokenStoreUnavailable
 
 CREDENTIAL_HEADER = "X-VX11-Token"
 ISSUE_PATH = "/operator/api/events/sse-token"
+SHORT_ISSUE_PATH = "/operator/api/events/sse-token-short"
 STREAM_PATH = "/operator/api/events/stream"
 STATUS_PATH = "/operator/api/status"
 COMMANDS_PATH = "/operator/api/commands"
@@ -37,8 +40,13 @@ HEALTH_PATH = "/health"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorOptions:
-    """Times in seconds (`retry_ms` as its name says), the command body's bound in bytes."""
+    """Times in seconds (`retry_ms` as its name says), the command body's bound in bytes.
 
+    With `short_lifetime` a second path issues tokens that live so long, to see one expire without waiting.
+    """
+
+    token_lifetime: float = 60.0
+    short_lifetime: float | None = None
     heartbeat: float = 15.0
     sample_every: float = 2.0
     retry_ms: int = 10_000
@@ -52,7 +60,7 @@ class Operator:
         self,
         principal: PrincipalToken,
         *,
-        tokens: EphemeralTokens,
+        tokens: StreamTokens,
         feed: EventFeed,
         meter: ProcessMeter,
         options: OperatorOptions,
@@ -67,6 +75,8 @@ class Operator:
         """Return the application that serves this backend."""
         app = web.Application(middlewares=[answer_problems], client_max_size=self._options.body_limit)
         app.router.add_post(ISSUE_PATH, self.issue)
+        if self._options.short_lifetime is not None:
+            app.router.add_post(SHORT_ISSUE_PATH, self.issue_short)
         app.router.add_get(STREAM_PATH, self.stream, allow_head=False)
         app.router.add_post(COMMANDS_PATH, self.command)
         app.router.add_get(STATUS_PATH, self.status)
@@ -78,24 +88,16 @@ class Operator:
 
     async def issue(self, request: web.Request) -> web.Response:
         """Answer the principal with a new ephemeral token."""
-        presented = request.headers.getall(CREDENTIAL_HEADER, [])
-        if not self._principal.is_proved_by(_only(presented)):
-            raise _unauthorized()
-        try:
-            token = self._tokens.issue()
-        except TokenStoreUnavailable:
-            raise _store_unavailable() from None
-        return web.json_response(
-            {
-                "sse_token": token,
-                "ttl_sec": int(self._tokens.lifetime),
-                "endpoint": STREAM_PATH,
-            }
-        )
+        return await self._issue(request, self._options.token_lifetime)
+
+    async def issue_short(self, request: web.Request) -> web.Response:
+        """The same, with a token that soon expires."""
+        assert self._options.short_lifetime is not None
+        return await self._issue(request, self._options.short_lifetime)
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Send the events, those missed since `Last-Event-ID` first, until either side ends it."""
-        self._admit(request)
+        await self._admit(request)
         response = EventSourceResponse(sep="\n", ping_interval=self._options.heartbeat)
         with (
             suppress(ConnectionResetError, TimeoutError),  # the client left, or no longer reads
@@ -120,38 +122,54 @@ class Operator:
 
     async def status(self, request: web.Request) -> web.Response:
         """Answer with the figures of this moment."""
-        return web.json_response(self.figures())
+        return web.json_response(await self.figures())
 
     async def health(self, request: web.Request) -> web.Response:
         """Answer that the process serves."""
         return web.json_response({"status": "ok"})
 
-    def figures(self) -> dict[str, object]:
-        """Return the process's own figures and the counts of streams, events and tokens."""
+    async def figures(self) -> dict[str, object]:
+        """Return the process's own figures and the counts of streams, events and valid tokens."""
         return asdict(self._meter.sample()) | {
             "open_streams": self._feed.stream_count,
             "events": self._feed.event_count,
-            "ephemeral_tokens": len(self._tokens),
+            "ephemeral_tokens": await self._count_tokens(),
         }
 
-    def sample(self) -> None:
+    async def sample(self) -> None:
         """Do what is due by time: publish the figures, and let expired tokens go."""
-        self._tokens.expire()
         used = self._meter.sample()
         summary = f"cpu {used.cpu_seconds:.2f} s, memory {used.rss_bytes / 2**20:.1f} MiB"
-        self._feed.publish("figures", summary, self.figures())
+        self._feed.publish("figures", summary, await self.figures())
 
-    def _admit(self, request: web.Request) -> None:
+    async def _count_tokens(self) -> int | None:
+        # Counting lets the expired ones go. Figures come without a store, too.
+        try:
+            return await self._tokens.expire()
+        except TokenStoreUnavailable:
+            return None
+
+    async def _issue(self, request: web.Request, lifetime: float) -> web.Response:
+        presented = request.headers.getall(CREDENTIAL_HEADER, [])
+        if not self._principal.is_proved_by(_only(presented)):
+            raise _unauthorized()
+        try:
+            token = await self._tokens.issue(lifetime)
+        except TokenStoreUnavailable:
+            raise _store_unavailable() from None
+        return web.json_response({"sse_token": token, "ttl_sec": int(lifetime), "endpoint": STREAM_PATH})
+
+    async def _admit(self, request: web.Request) -> None:
         headers = request.headers.getall(CREDENTIAL_HEADER, [])
         parameters = request.query.getall("token", [])
         presented = _only([*headers, *parameters])
-        proved = self._principal.is_proved_by(presented) if headers else self._redeem(presented)
+        proved = self._principal.is_proved_by(presented) if headers else await self._redeem(presented)
         if not proved:
             raise _unauthorized()
 
-    def _redeem(self, token: str) -> bool:
+    async def _redeem(self, token: str) -> bool:
         try:
-            return self._tokens.redeem(token)
+            return await self._tokens.redeem(token)
         except TokenStoreUnavailable:
             raise _store_unavailable() from None
 
@@ -163,7 +181,7 @@ class Operator:
 
     async def _keep_sampling(self) -> None:
         while True:
-            self.sample()
+            await self.sample()
             await asyncio.sleep(self._options.sample_every)
 
     async def _end_streams(self, app: web.Application) -> None:
@@ -179,7 +197,7 @@ def build_operator(
     """Return the backend with everything it needs, as it is run."""
     return Operator(
         PrincipalToken(principal_token),
-        tokens=EphemeralTokens(clock=clock),
+        tokens=StreamTokens(MemoryStore(clock=clock, max_tokens=MOST_TOKENS)),
         feed=EventFeed(),
         meter=ProcessMeter(clock=clock),
         options=options or OperatorOptions(),
@@ -228,13 +246,22 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
     parser = argparse.ArgumentParser(prog="python -m examples.vx11.operator", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8011, help="port to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--short-tokens",
+        type=_read_seconds,
+        metavar="SECONDS",
+        default=environ.get("OPERATOR_SHORT_TOKENS") or None,
+        help=f"let {SHORT_ISSUE_PATH} issue tokens that live so long (default: $OPERATOR_SHORT_TOKENS, or off)",
+    )
     arguments = parser.parse_args(argv)
     principal = read_principal_token(environ)
     if principal is None:
         sys.stderr.write("Set VX11_TOKEN or VX11_TOKEN_FILE to the principal token.\n")
         return 2
     try:
-        uvloop.run(_serve(Service(build_operator(principal.token).app(), arguments.host, arguments.port)))
+        options = OperatorOptions(short_lifetime=arguments.short_tokens)
+        operator = build_operator(principal.token, options=options)
+        uvloop.run(_serve(Service(operator.app(), arguments.host, arguments.port)))
     except OSError as error:
         sys.stderr.write(f"The operator backend can't listen: {error.strerror}.\n")
         return 1

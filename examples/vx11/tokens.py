@@ -1,61 +1,63 @@
-"""Ephemeral tokens of the operator backend, kept in memory.
+"""The operator's ephemeral tokens in delegated mode: the gateway's own class, for this backend's one stream.
 
-It holds digests and expiries only: no token in the clear, and nothing of the principal that it was issued to.
+A token opens it any number of times until it expires, whoever comes with it: behind a gateway all clients
+have one address. It knows no HTTP.
 """
 
 from __future__ import annotations
 
-import hashlib
-import time
-import uuid
-from collections.abc import Callable
+from tentaculo.access.ephemeral_tokens import EphemeralTokens, client_digest
+from tentaculo.access.store import (
+    Client,
+    Grant,
+    Terms,
+    TokenRefused,
+    TokenStore,
+    TokenStoreFull,
+    TokenStoreUnavailable,
+)
+from tentaculo.config.settings import Reuse
+
+MOST_TOKENS = 10_000
+
+_ROUTE = "operator-events"
+_ANYONE = Client(binding=None, agent=client_digest(), address=client_digest())
+# There is one principal, with one token for as long as the process runs.
+_GRANT = Grant(principal="operator", fingerprint="", routes=(_ROUTE,))
 
 
-class TokenStoreUnavailable(Exception):
-    """The store can neither issue nor redeem at the moment."""
+class _Unwatched:
+    """Takes no notice of what happens to tokens: the gateway's metrics are not the backend's."""
+
+    def token_issued(self) -> None: ...
+    def token_redeemed(self, age: float) -> None: ...
+    def token_refused(self, reason: str) -> None: ...
+    def counted(self, valid: int, expired: int) -> None: ...
+    def store_answered(self, step: str, seconds: float) -> None: ...
+    def store_failed(self, step: str) -> None: ...
 
 
-class EphemeralTokens:
-    """Issue tokens that open streams for `lifetime` seconds, at most `limit` of them at a time."""
+class StreamTokens:
+    """Tokens for the operator's stream.  Every step raises TokenStoreUnavailable where the store fails it."""
 
-    def __init__(
-        self,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        new_token: Callable[[], str] = lambda: str(uuid.uuid4()),
-        lifetime: float = 60.0,
-        limit: int = 10_000,
-    ) -> None:
-        self.lifetime = lifetime
-        self._clock = clock
-        self._new_token = new_token
-        self._limit = limit
-        self._expiries: dict[bytes, float] = {}
+    def __init__(self, store: TokenStore) -> None:
+        self._tokens = EphemeralTokens(store, _Unwatched())
 
-    def issue(self) -> str:
-        """Return a new token; raise TokenStoreUnavailable when `limit` of them are valid."""
-        self.expire()
-        if len(self._expiries) >= self._limit:
-            raise TokenStoreUnavailable
-        token = self._new_token()
-        self._expiries[_digest(token)] = self._clock() + self.lifetime
-        return token
+    async def issue(self, lifetime: float) -> str:
+        """Return a new token that is good for `lifetime` seconds."""
+        try:
+            return await self._tokens.issue(_GRANT, Terms(ttl=lifetime, reuse=Reuse.TTL))
+        except TokenStoreFull:
+            raise TokenStoreUnavailable from None
 
-    def redeem(self, token: str) -> bool:
-        """Whether the token was issued here and has not expired; it may be redeemed again until then."""
-        expiry = self._expiries.get(_digest(token))
-        return expiry is not None and self._clock() < expiry
+    async def redeem(self, token: str) -> bool:
+        """Whether the token was issued here and has not expired."""
+        try:
+            await self._tokens.redeem(token.encode("utf-8", "surrogateescape"), _ROUTE, _ANYONE)
+        except TokenRefused:
+            return False
+        return True
 
-    def expire(self) -> None:
-        """Forget what has expired, read or not; called by time."""
-        now = self._clock()
-        # Every token lives equally long, so the dict's order is the order of expiry.
-        while self._expiries and next(iter(self._expiries.values())) <= now:
-            del self._expiries[next(iter(self._expiries))]
-
-    def __len__(self) -> int:
-        return len(self._expiries)
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+    async def expire(self) -> int:
+        """Let expired tokens go, read or not, and return how many are valid; to be called by time."""
+        return (await self._tokens.expire()).valid

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.benchmarks import calls
+from scripts.benchmarks.form import choose_form, find_python
 from scripts.benchmarks.peers import PEERS
 from scripts.benchmarks.report import as_json, as_markdown
 from scripts.benchmarks.samples import judge
@@ -36,17 +37,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run_calls(options: argparse.Namespace) -> int:
+    python = None if options.python is None else find_python(options.python, options.origin)
     asked = calls.Options(
         rounds=options.rounds,
         seconds=options.seconds,
         connections=options.connections,
         peers=options.peers,
-        python=options.python,
+        form=choose_form(python, pure=options.pure),
     )
     result = calls.run(asked, _say)
     verdicts = [judge(result.samples, goal, calls.SUBJECT) for goal in calls.GOALS]
     if options.json is not None:
-        options.json.write_text(as_json(result, verdicts))
+        (options.origin / options.json).write_text(as_json(result, verdicts))
     print(as_markdown(result, verdicts, with_goals=options.goals))
     return 0 if not options.goals or all(verdict.met for verdict in verdicts) else 1
 
@@ -59,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts/bench", description="Measure the gateway beside its peers."
     )
+    parser.add_argument("--origin", type=Path, default=Path(), help=argparse.SUPPRESS)  # where the user is
     commands = parser.add_subparsers(required=True, metavar="BENCHMARK")
     plain = commands.add_parser(
         "calls",
@@ -66,13 +69,14 @@ def _parser() -> argparse.ArgumentParser:
         description="Plain calls: requests per CPU-second, latency and memory of each peer.",
         epilog="Example: scripts/bench calls --rounds 3 --seconds 2 --peers tentaculo,envoy --no-goals",
     )
-    plain.add_argument("--rounds", type=_positive, default=5, help="how often each peer is measured (5)")
-    plain.add_argument("--seconds", type=_positive, default=5, help="length of one measurement (5)")
+    plain.add_argument("--rounds", type=_positive, default=15, help="how often each peer is measured (15)")
+    plain.add_argument("--seconds", type=_positive, default=2, help="length of one measurement (2)")
     plain.add_argument("--connections", type=_positive, default=64, help="keep-alive connections (64)")
     plain.add_argument("--peers", type=_peers, default=tuple(PEERS), help=f"some of {','.join(PEERS)} (all)")
     plain.add_argument(
-        "--python", metavar="FILE", default=sys.executable, help="runs what is Python (this one)"
+        "--python", metavar="FILE", help="compiles for this one and runs what is Python (build/venv's)"
     )
+    plain.add_argument("--pure", action="store_true", help="measure the sources as they are, not compiled")
     plain.add_argument("--json", type=Path, metavar="FILE", help="write every sample there too")
     plain.add_argument("--no-goals", dest="goals", action="store_false", help="only print, and exit with 0")
     return parser

@@ -7,7 +7,6 @@ every request must be found in the peer's log.
 from __future__ import annotations
 
 import contextlib
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -17,10 +16,10 @@ from pathlib import Path
 
 from scripts.benchmarks.cpu import read_usage
 from scripts.benchmarks.features import FeatureMissing, check_features, count_lines
+from scripts.benchmarks.form import Form
 from scripts.benchmarks.machine import available_cores, describe, free_ports, pin, share_cores
 from scripts.benchmarks.peers import (
     PEERS,
-    PROJECT,
     REPLY_BYTES,
     TOKEN,
     TOKEN_HEADER,
@@ -52,7 +51,7 @@ class Options:
     seconds: int
     connections: int
     peers: tuple[str, ...]
-    python: str = sys.executable
+    form: Form
 
 
 class CallsBench:
@@ -68,7 +67,7 @@ class CallsBench:
     def start(self, peer: Peer, stack: contextlib.ExitStack) -> None:
         """Start `peer` until `stack` closes, and see that it does what it is measured for."""
         cores = self._cores.backend if peer.name == "backend" else self._cores.peer
-        started = running([*pin(cores), *peer.command], folder=PROJECT, log=peer.output, port=peer.port)
+        started = running([*pin(cores), *peer.command], folder=peer.folder, log=peer.output, port=peer.port)
         with _blamed_on(peer.name):
             self._pids[peer.name] = stack.enter_context(started)
             check_features(peer)
@@ -117,7 +116,7 @@ def run(options: Options, say: Say) -> Result:
     find_debian("wrk", say)
     with tempfile.TemporaryDirectory(prefix="tentaculo-bench-") as folder:
         ports = free_ports()
-        place = Place(Path(folder), next(ports), ports, say, options.python)
+        place = Place(Path(folder), next(ports), ports, say, options.form)
         backend = make_backend(place)
         peers = {name: PEERS[name](place) for name in options.peers}
         bench = CallsBench(make_plan(options))

@@ -6,33 +6,37 @@ token, write one JSON line for each request and count.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.benchmarks import tools
+from scripts.benchmarks.form import PROJECT, Form
 
 CONFIGS = Path(__file__).with_name("configs")
-PROJECT = Path(__file__).parents[2]
 TOKEN = "bench-5f0c1d7a9e3b4826"  # made up, and given to every peer
 TOKEN_HEADER = "X-VX11-Token"
 REPLY_BYTES = 865
 BODY = ('{"status":"ok","items":[' + '"0123456789abcdef",' * 64)[: REPLY_BYTES - 2] + "]}"
+ASK_VERSION = """
+import platform, tentaculo.relay.exchange as it
+print("pure" if it.__file__.endswith(".py") else "compiled", end=", ")
+print("Python", platform.python_version())
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a run lives: its folder for configurations and logs, the backend's port and more ports.
 
-    `python` runs the gateway and the obvious proxy.
+    `form` says what runs the gateway and the obvious proxy, and which gateway that is.
     """
 
     folder: Path
     backend_port: int
     ports: Iterator[int]
     say: tools.Say
-    python: str = sys.executable
+    form: Form
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +51,17 @@ class Features:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """A program to start; `output` takes its stdout; `features` is None for one that has none."""
+    """A program to start in `folder`; `output` takes its stdout; `features` is None for one that has none.
+
+    Python runs what it finds in its working folder first, so each peer has to say which is its own.
+    """
 
     name: str
     version: str
     command: tuple[str, ...]
     port: int
     output: Path
+    folder: Path = PROJECT
     features: Features | None = None
 
 
@@ -71,16 +79,21 @@ def make_backend(place: Place) -> Peer:
 
 
 def make_tentaculo(place: Place) -> Peer:
-    """Return this gateway; its log goes to stdout, which is the log file."""
+    """Return this gateway; its log goes to stdout, which is the log file.
+
+    Compiled or pure is what its interpreter answers, not what was asked for.
+    """
+    form = place.form
     port, admin = next(place.ports), next(place.ports)
     log = place.folder / "tentaculo.log"
     config = write_config(place.folder, "tentaculo.yaml", _values(place, port, admin=admin))
     return Peer(
         name="tentaculo",
-        version=f"this tree, {tools.version([place.python, '--version'])}",
-        command=(place.python, "-m", "tentaculo", "serve", "--config", str(config)),
+        version="this tree, " + tools.version([form.python, "-c", ASK_VERSION], form.folder),
+        command=(form.python, "-m", "tentaculo", "serve", "--config", str(config)),
         port=port,
         output=log,
+        folder=form.folder,
         features=Features(
             log=log,
             metrics_port=admin,
@@ -98,13 +111,13 @@ def make_obvious(place: Place) -> Peer:
         name="obvious",
         version=tools.version(
             [
-                place.python,
+                place.form.python,
                 "-c",
                 "import aiohttp; print('aiohttp', aiohttp.__version__)",
             ]
         ),
         command=(
-            place.python,
+            place.form.python,
             "-m",
             "scripts.benchmarks.obvious_proxy",
             f"--port={port}",

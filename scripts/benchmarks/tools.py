@@ -57,9 +57,9 @@ def find_envoy(say: Say) -> str:
     return str(binaries[0])
 
 
-def version(command: Sequence[str]) -> str:
-    """Return the first line that `command` prints."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+def version(command: Sequence[str], folder: Path | None = None) -> str:
+    """Return the first line that `command` prints, run in `folder` where one is given."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=30, check=False)
     lines = (done.stdout + done.stderr).strip().splitlines()
     return lines[0].strip() if lines else "unknown"
 

@@ -34,7 +34,10 @@ class Upkeep:
     async def run(self) -> None:
         """Look after everything every RENEW_SECONDS, for ever."""
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except Exception as fault:  # whatever it is, open streams still need their leases
+                _report(fault)
             await asyncio.sleep(RENEW_SECONDS)
 
     async def look(self) -> None:
@@ -58,3 +61,8 @@ class Upkeep:
     def _note(self, name: str, standing: Standing) -> None:
         if self._standings.note(name, standing):
             self._end_streams(name)
+
+
+def _report(fault: Exception) -> None:
+    context = {"message": "the upkeep of tokens failed", "exception": fault}
+    asyncio.get_running_loop().call_exception_handler(context)

@@ -1,4 +1,4 @@
-"""The leaves of the file that name machines: listening addresses, networks, servers, hosts."""
+"""The leaves of the file that name machines: listening addresses, networks, servers, hosts, origins."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ _URL = re.compile(r"(https?)://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL).fullma
 _HOST_NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?").fullmatch
 _ALL_DIGITS = re.compile(r"(?:.*\.)?[0-9]+").fullmatch
 _PORTS = {"http": 80, "https": 443}
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#@]+)", re.IGNORECASE | re.ASCII).fullmatch
+_NO_ORIGIN = "must be an origin such as https://app.example.org, without path; null is none"
+EVERY_ORIGIN = "*"
 _LARGEST_PORT = 65_535
 _NO_SERVER = "must be a URL such as http://backend:8080, with a valid host and port"
 
@@ -28,7 +31,7 @@ def read_address(value: object) -> Address:
     if match is None:
         raise sentence("must be an address with a port, such as 0.0.0.0:8000 or [::1]:8000")
     host, port = match["v6"] or match["name"], int(match["port"])
-    if not _is_host(host):
+    if not is_host(host):
         raise sentence("must begin with an IP address or a host name")
     if port > _LARGEST_PORT:
         raise sentence("must end in a port between 0 and 65535")
@@ -62,7 +65,7 @@ def read_server(value: object) -> Server:
     except BadRequest:
         raise sentence(_NO_SERVER) from None
     host = host.strip("[]")
-    if not _is_host(host):
+    if not is_host(host):
         raise sentence(_NO_SERVER)
     return Server(scheme, host, port or _PORTS[scheme])
 
@@ -80,7 +83,25 @@ def read_host(value: object) -> str:
     return f"*.{host}" if wildcard else host
 
 
-def _is_host(text: str) -> bool:
+def read_origin(value: object) -> str:
+    """Return an origin as browsers send it: lower case, without its scheme's default port; or `*`."""
+    if value == EVERY_ORIGIN:
+        return EVERY_ORIGIN
+    match = _ORIGIN(value) if isinstance(value, str) else None
+    if match is None:
+        raise sentence(_NO_ORIGIN)
+    scheme = match[1].lower()
+    try:
+        host, port = split_authority(match[2])
+    except BadRequest:
+        raise sentence(_NO_ORIGIN) from None
+    if not is_host(host.strip("[]")):
+        raise sentence(_NO_ORIGIN)
+    return f"{scheme}://{host}" if port in (None, _PORTS.get(scheme)) else f"{scheme}://{host}:{port}"
+
+
+def is_host(text: str) -> bool:
+    """Whether a text is an IP address, or a name that is not one misspelt."""
     try:
         ip_address(text)
     except ValueError:
@@ -100,3 +121,8 @@ ServerUrl = Annotated[
     or_reference(type="string", pattern=r"^https?://[^/?#@]+$"),
 ]
 HostName = Annotated[str, PlainValidator(read_host), WithJsonSchema({"type": "string", "minLength": 1})]
+Origin = Annotated[
+    str,
+    PlainValidator(read_origin),
+    or_reference(type="string", pattern=r"^(\*|[A-Za-z][A-Za-z0-9+.-]*://[^/?#@]+)$"),
+]

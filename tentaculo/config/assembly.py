@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tentaculo.config.draft import Draft
+from tentaculo.config.draft import Draft, RouteDraft
 from tentaculo.config.models import (
-    CredentialSection,
     FileSection,
     PrincipalSection,
+    RateSection,
     RequestHeadersSection,
     ResponseHeadersSection,
     RewriteSection,
-    RouteSection,
-    TlsSection,
-    UpstreamSection,
+    TokenStoreSection,
 )
 from tentaculo.config.section import given
 from tentaculo.config.settings import (
+    CorsSettings,
+    EphemeralTokenSettings,
     HeaderEdits,
     Limits,
     LogSettings,
     PrincipalSettings,
+    Rate,
     Rewrite,
     RouteSettings,
+    Secret,
     Settings,
     StreamSettings,
     TlsSettings,
+    TokenStoreSettings,
     UpstreamCredential,
     UpstreamSettings,
 )
+from tentaculo.config.stream_models import CorsSection, StreamSection
+from tentaculo.config.upstream_models import CredentialSection, TlsSection, UpstreamSection
 
 T = TypeVar("T")
 
@@ -49,11 +55,12 @@ def assemble(draft: Draft, digests: list[tuple[bytes, ...]]) -> Settings:
         principals=tuple(_principal(section, found) for section, found in pairs),
         upstreams=tuple(upstreams.values()),
         routes=tuple(
-            _route(section, upstreams[present(section.upstream)], defaults)
-            for section in present(file.routes)
+            _route(draft, route, upstreams[present(route.section.upstream)], defaults)
+            for route in draft.routes
         ),
         log=LogSettings(**{**given(file.log), "sanitize": tuple(file.log.sanitize if file.log else ())}),
         limits=Limits(**given(file.limits)),
+        token_store=_token_store(file.token_store),
         **top,
     )
 
@@ -69,6 +76,7 @@ def _top(file: FileSection) -> dict[str, Any]:
     values: dict[str, Any] = {
         "listen": file.listen and file.listen.address,
         "admin": file.admin and file.admin.address,
+        "admin_token": file.admin and file.admin.token,
         "trusted_peers": tuple(file.trusted_peers),
         "credential_headers": file.credential_headers and tuple(file.credential_headers),
         "identity_header": file.identity_header,
@@ -79,7 +87,23 @@ def _top(file: FileSection) -> dict[str, Any]:
 
 def _principal(section: PrincipalSection, digests: tuple[bytes, ...]) -> PrincipalSettings:
     made = PrincipalSettings(name=present(section.name), digests=digests)
-    return made if section.routes is None else replace(made, routes=tuple(section.routes))
+    own: dict[str, Any] = {
+        "routes": section.routes and tuple(section.routes),
+        "issue_rate": section.issue_rate and _rate(section.issue_rate),
+    }
+    return replace(made, **{key: value for key, value in own.items() if value is not None})
+
+
+def _rate(section: RateSection) -> Rate:
+    rate = present(section.rate)
+    return Rate(rate=rate, burst=section.burst or math.ceil(rate))
+
+
+def _token_store(section: TokenStoreSection | None) -> TokenStoreSettings:
+    values = given(section)
+    if not isinstance(values.get("url"), Secret):
+        values.pop("url", None)
+    return TokenStoreSettings(**values)
 
 
 def _upstream(name: str, section: UpstreamSection, directory: Path) -> UpstreamSettings:
@@ -101,13 +125,19 @@ def _credential(section: CredentialSection) -> UpstreamCredential:
     return UpstreamCredential(present(section.header), present(section.value))
 
 
-def _route(section: RouteSection, upstream: UpstreamSettings, defaults: dict[str, Any]) -> RouteSettings:
+def _route(
+    draft: Draft, route: RouteDraft, upstream: UpstreamSettings, defaults: dict[str, Any]
+) -> RouteSettings:
+    section = route.section
     own: dict[str, Any] = {
         "host": section.host,
         "methods": section.methods and frozenset(section.methods),
         "access": section.access,
         "credential_headers": section.credential_headers and tuple(section.credential_headers),
-        "stream": None if section.stream is None else StreamSettings(),
+        "stream": section.stream and _stream(draft, route, section.stream),
+        "ephemeral_token": section.ephemeral_token
+        and EphemeralTokenSettings(**given(section.ephemeral_token)),
+        "cors": section.cors and _cors(section.cors),
         "rewrite": section.rewrite and _rewrite(section.rewrite),
     }
     return RouteSettings(
@@ -122,6 +152,17 @@ def _route(section: RouteSection, upstream: UpstreamSettings, defaults: dict[str
         allow_in_path=frozenset(section.allow_in_path),
         **{**defaults, **{key: value for key, value in own.items() if value is not None}},
     )
+
+
+def _stream(draft: Draft, route: RouteDraft, section: StreamSection) -> StreamSettings:
+    values = given(section)
+    if draft.document.says_null((*route.path, "stream", "max_age")):
+        values["max_age"] = None
+    return StreamSettings(**values)
+
+
+def _cors(section: CorsSection) -> CorsSettings:
+    return CorsSettings(origins=tuple(present(section.origins)), credentials=section.credentials)
 
 
 def _rewrite(section: RewriteSection) -> Rewrite:

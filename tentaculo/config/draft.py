@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tentaculo.config.models import FileSection, RouteSection
-from tentaculo.config.problems import YamlPath
+from tentaculo.config.problems import YamlPath, show_path
 from tentaculo.config.settings import Access
 from tentaculo.config.tree import Document
 
@@ -40,6 +40,10 @@ class Draft:
     def is_clear(self, *path: str | int) -> bool:
         """Whether a path was read without a problem; what was not given is clear."""
         return not self.unclear or not any(path[:end] in self.unclear for end in range(1, len(path) + 1))
+
+    def refer(self, path: YamlPath) -> str:
+        """Return what a problem calls another place of the file."""
+        return f"{show_path(path)} in line {self.document.locate(path).line}"
 
     @property
     def routes(self) -> Iterator[RouteDraft]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from tentaculo.config.scalars import or_reference, read_text, sentence
+from tentaculo.config.scalars import or_reference, read_text, sentence, word_of
 from tentaculo.config.settings import Access, Secret
 from tentaculo.errors import BadTarget
 from tentaculo.wire.headers import HOP_BY_HOP
@@ -21,7 +21,6 @@ _DOT_SEGMENTS = frozenset({".", ".."})
 _HOST = "host"
 # The gateway writes these itself: another value would break the connection or the framing.
 _OWN_FIELDS = frozenset({*(name.decode() for name in HOP_BY_HOP), "content-length"})
-_LATER_ACCESS = "ephemeral-token"
 _IN_PATH = ("%2f", "%25", ";", "//")
 
 
@@ -104,15 +103,6 @@ def read_in_path(value: object) -> str:
     return str(text)
 
 
-def read_access(value: object) -> Access:
-    """Return what a route demands."""
-    if value == _LATER_ACCESS:
-        raise sentence("ephemeral-token is known, but not supported by this version")
-    if value not in list(Access):
-        raise sentence("must be header-token, upstream or public")
-    return Access(str(value))
-
-
 def _read_printable(value: object) -> str:
     text = read_text(value)
     if not text.startswith("/"):
@@ -166,5 +156,5 @@ InPath = Annotated[
     str, PlainValidator(read_in_path), WithJsonSchema({"enum": ["%2f", "%2F", "%25", ";", "//"]})
 ]
 AccessWord = Annotated[
-    Access, PlainValidator(read_access), WithJsonSchema({"enum": [word.value for word in Access]})
+    Access, PlainValidator(word_of(Access)), WithJsonSchema({"enum": [word.value for word in Access]})
 ]

@@ -50,8 +50,7 @@ def section_at(path: YamlPath) -> type[Section]:
 def _hint(section: type[Section], near: str | None) -> str:
     if near is not None:
         return f'did you mean "{near}"?'
-    known = ", ".join(section.model_fields)
-    return f"known here are {known}" if known else "no keys are known here"
+    return f"known here are {', '.join(section.model_fields)}"
 
 
 def _section_in(annotation: object) -> type[Section] | None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tentaculo.config.addresses import HostName, ListenAddress, ServerUrl, TrustedNetwork
+from tentaculo.config.addresses import HostName, ListenAddress, TrustedNetwork
 from tentaculo.config.http_fields import (
     AccessWord,
     FieldName,
@@ -20,7 +20,6 @@ from tentaculo.config.http_fields import (
     PlainPath,
     Prefix,
     RoutePath,
-    SecretValue,
 )
 from tentaculo.config.scalars import (
     Count,
@@ -31,12 +30,16 @@ from tentaculo.config.scalars import (
     Name,
     OneOrMany,
     OrSingle,
+    PerTime,
     Size,
     Switch,
     Text,
 )
 from tentaculo.config.section import Section
+from tentaculo.config.stream_models import CorsSection, EphemeralTokenSection, StreamSection
+from tentaculo.config.token_fields import StoreTimeout, StoreUrl
 from tentaculo.config.tokens import FileName, Token, TokenDigest
+from tentaculo.config.upstream_models import TimeoutsSection, UpstreamSection
 
 _SOME = Field(min_length=1)
 _ONE_OR_TWO = Field(min_length=1, max_length=2)
@@ -56,10 +59,28 @@ class AdminSection(Section):
     """An address with a port, such as 127.0.0.1:9100."""
 
     required = ("address",)
-    later = ("token",)
     short = "address"
 
     address: ListenAddress | None = Field(None, description="Host and port; port 0 lets the system choose.")
+    token: Token | None = Field(
+        None,
+        description="The token that opens the admin API, of 12 characters or more; without one it is off.",
+    )
+
+
+class TokenStoreSection(Section):
+    """Where ephemeral tokens are kept: memory, or the URL of a Redis."""
+
+    short = "url"
+
+    url: StoreUrl | None = Field(
+        None,
+        description="memory (default), or redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://.",
+    )
+    timeout: StoreTimeout | None = Field(
+        None, description="Time for one answer, 400ms at most; default 300ms."
+    )
+    max_tokens: Count | None = Field(None, description="Tokens that may be valid at once; default 1000000.")
 
 
 class LogSection(Section):
@@ -98,11 +119,20 @@ class LimitsSection(Section):
     )
 
 
+class RateSection(Section):
+    """So many in a time, and how many at once."""
+
+    required = ("rate",)
+
+    rate: PerTime | None = Field(None, description="How many in the long run, such as 50/s, 10/m or 1/h.")
+    burst: Count | None = Field(None, description="How many at once; default those of one second.")
+
+
 class PrincipalSection(Section):
     """Someone who may call, proved by a token."""
 
     required = ("name",)
-    later = ("max_streams", "issue_rate")
+    later = ("max_streams",)
 
     name: Name | None = Field(None, description="Shown in logs and sent to upstreams in the identity header.")
     token: Annotated[OneOrMany[Token], _ONE_OR_TWO, OrSingle] | None = Field(
@@ -118,88 +148,8 @@ class PrincipalSection(Section):
     routes: Annotated[Many[Text], _SOME] | None = Field(
         None, description="Names of the routes that may be used, with * and ?; default all."
     )
-
-
-class TimeoutsSection(Section):
-    """How long the gateway waits for an upstream."""
-
-    connect: Duration | None = Field(None, description="Time to connect; default 2s.")
-    response: Duration | None = Field(None, description="Time until the response begins; default 30s.")
-    idle: Duration | None = Field(None, description="Longest pause within a response; default 60s.")
-    keep_alive: Duration | None = Field(
-        None, description="Time that an unused connection is kept; default 4s."
-    )
-
-
-class TlsSection(Section):
-    """How an https upstream is verified."""
-
-    ca: FileName | None = Field(
-        None, description="PEM file of the authorities to trust, relative to this file."
-    )
-    server_name: HostName | None = Field(
-        None, description="The name in the certificate; default the server's host."
-    )
-    verify: Switch = Field(True, description="Whether the certificate must be valid.")
-
-
-class CredentialSection(Section):
-    """The gateway's own secret for an upstream, sent once access was granted."""
-
-    required = ("header", "value")
-
-    header: FreeFieldName | None = Field(None, description="The header field that carries the secret.")
-    value: SecretValue | None = Field(None, description="The secret, best taken from the environment.")
-
-
-class ServerSection(Section):
-    """One address of an upstream."""
-
-    required = ("url",)
-    later = ("weight",)
-    short = "url"
-
-    url: ServerUrl | None = Field(None, description="Scheme, host and port, such as http://backend:8080.")
-
-
-class UpstreamSection(Section):
-    """A service behind the gateway: its URL, or the long form."""
-
-    required = ("servers",)
-    later = ("balance", "health_check", "limits", "retries", "breaker")
-    short = "servers"
-
-    servers: Annotated[Many[ServerSection], Field(min_length=1, max_length=1)] | None = Field(
-        None, description="Its server."
-    )
-    timeouts: TimeoutsSection | None = Field(None, description="How long to wait for it.")
-    tls: TlsSection | None = Field(None, description="How an https server is verified.")
-    credential: CredentialSection | None = Field(None, description="The gateway's own secret for it.")
-
-    @classmethod
-    def expand(cls, value: str) -> dict[str, object]:
-        """Return the long form of a URL."""
-        return {"servers": [value]}
-
-
-class StreamSection(Section):
-    """Declares that the route carries event streams; no options yet."""
-
-    later = (
-        "heartbeat",
-        "idle_timeout",
-        "max_age",
-        "retry",
-        "shared",
-        "replay",
-        "vary",
-        "assign_ids",
-        "slow_client",
-        "max_streams",
-        "max_streams_per_principal",
-        "max_streams_per_client",
-        "unavailable",
-        "last_event",
+    issue_rate: RateSection | None = Field(
+        None, description="How often ephemeral tokens are issued to it; default 50/s, 100 at once."
     )
 
 
@@ -234,7 +184,7 @@ class RouteSection(Section):
     """What is forwarded where, and who may call it; the most specific route wins, whatever the order."""
 
     required = ("name", "path", "upstream")
-    later = ("ephemeral_token", "cors", "rate_limit", "maintenance")
+    later = ("rate_limit", "maintenance")
 
     name: Name | None = Field(None, description="Shown in logs and metrics.")
     path: RoutePath | None = Field(
@@ -250,12 +200,17 @@ class RouteSection(Section):
     access: AccessWord | None = Field(
         None,
         description="header-token (default): a principal token in a credential header. "
+        "ephemeral-token: a token that the gateway issued, for declared streams only. "
         "upstream: the upstream decides, for declared streams only. public: everyone.",
     )
     enabled: Switch = Field(True, description="false answers 503.")
     stream: StreamSection | None = Field(
-        None, description="Declares that the route carries event streams: {}."
+        None, description="Declares that the route carries event streams: {} or options."
     )
+    ephemeral_token: EphemeralTokenSection | None = Field(
+        None, description="The tokens of a route with access ephemeral-token."
+    )
+    cors: CorsSection | None = Field(None, description="Which pages of other origins may call.")
     rewrite: RewriteSection | None = Field(None, description="How the path is changed for the upstream.")
     request_headers: RequestHeadersSection | None = Field(
         None, description="Header fields changed on the way to the upstream."
@@ -277,11 +232,14 @@ class FileSection(Section):
     """The configuration of a Tentáculo gateway."""
 
     required = ("upstreams", "routes")
-    later = ("token_store", "browser_path", "drain")
+    later = ("browser_path", "drain")
 
     listen: ListenSection | None = Field(None, description="Where clients connect; default 0.0.0.0:8000.")
     admin: AdminSection | None = Field(
         None, description="Where probes and metrics are served; default 127.0.0.1:9100."
+    )
+    token_store: TokenStoreSection | None = Field(
+        None, description="Where ephemeral tokens are kept; default memory."
     )
     trusted_peers: Many[TrustedNetwork] = Field(
         default_factory=list, description="Networks whose Forwarded fields are believed."
@@ -298,7 +256,7 @@ class FileSection(Section):
     log: LogSection | None = Field(None, description="What is logged, and how.")
     limits: LimitsSection | None = Field(None, description="What a request must keep within.")
     principals: Many[PrincipalSection] = Field(
-        default_factory=list, description="Who may use the routes with access header-token."
+        default_factory=list, description="Who may use the routes that demand a token."
     )
     upstreams: Annotated[dict[Name, UpstreamSection], _SOME] | None = Field(
         None, description="The services behind the gateway, by name."

@@ -1,4 +1,4 @@
-"""The leaves of the file that are not about HTTP: text, names, switches, counts, durations, sizes.
+"""The leaves of the file that are not about HTTP: text, names, words, switches, counts, times, sizes.
 
 Each reader takes the scalar's text and raises one sentence that never quotes it.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, GetJsonSchemaHandler, PlainValidator, WithJsonSchema
@@ -14,6 +15,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 T = TypeVar("T")
+W = TypeVar("W", bound=StrEnum)
 
 SENTENCE = "sentence"
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -23,6 +25,7 @@ LONGEST = 366 * 24 * 3600.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h)").fullmatch
 _SIZE = re.compile(r"([0-9]{1,15})(|B|KiB|MiB|GiB)").fullmatch
+_PER_TIME = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)/(s|m|h)").fullmatch
 _COUNT = re.compile(r"[0-9]{1,15}").fullmatch
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _BYTES = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
@@ -85,6 +88,26 @@ def read_duration(value: object) -> float:
     return seconds
 
 
+def duration_within(least: float, most: float, said: str) -> Callable[[object], float]:
+    """Return a reader that takes a time within bounds, in seconds; `said` is the sentence for others."""
+
+    def read(value: object) -> float:
+        seconds = read_duration(value)
+        if not least <= seconds <= most:
+            raise sentence(said)
+        return seconds
+
+    return read
+
+
+def read_per_time(value: object) -> float:
+    """Return how many a second."""
+    match = _PER_TIME(value) if isinstance(value, str) else None
+    if match is None or float(match[1]) == 0:
+        raise sentence("must be a rate of more than zero, such as 50/s, 10/m or 1/h")
+    return float(match[1]) / _SECONDS[match[2]]
+
+
 def read_size(value: object) -> int:
     """Return a number of bytes."""
     match = _SIZE(value) if isinstance(value, str) else None
@@ -106,6 +129,12 @@ def one_of(*choices: str) -> Callable[[object], str]:
         return str(value)
 
     return read
+
+
+def word_of(words: type[W]) -> Callable[[object], W]:
+    """Return a reader that takes the words of an enumeration."""
+    read = one_of(*words)
+    return lambda value: words(read(value))
 
 
 class OrSingle:
@@ -138,6 +167,11 @@ Duration = Annotated[
     float,
     PlainValidator(read_duration),
     or_reference(type="string", pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"),
+]
+PerTime = Annotated[
+    float,
+    PlainValidator(read_per_time),
+    or_reference(type="string", pattern=r"^[0-9]+(\.[0-9]+)?/(s|m|h)$"),
 ]
 Size = Annotated[
     int,

@@ -84,6 +84,12 @@ class Document:
         depth = self.find(path)[1]
         return path[:depth] if depth < len(path) and isinstance(path[depth], int) else path
 
+    def says_null(self, path: YamlPath) -> bool:
+        """Whether a path's value is null in so many words; an empty value is no word."""
+        found, depth = self.find(path)
+        node = found.value
+        return depth == len(path) and isinstance(node, ScalarNode) and node.value is None and node.text != ""
+
     def quote(self, path: YamlPath) -> str:
         """Return the text at a path in quotes, unless it came from the environment."""
         node = self.find(path)[0].value

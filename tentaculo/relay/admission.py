@@ -11,7 +11,7 @@ from aiohttp import hdrs
 from aiohttp.http import HttpVersion10, HttpVersion11
 
 from tentaculo.access.guard import CHALLENGE
-from tentaculo.config.settings import Carry
+from tentaculo.config.settings import Carry, Unavailable
 from tentaculo.errors import (
     BadRequest,
     BadTarget,
@@ -113,7 +113,9 @@ class Admission:
         if self.connection.peer.trusted:
             self._believe(fields)
         if fields.cookies:
-            self._take_cookies(fields, keep=plan.keep_credentials)
+            others = self._take_cookies(fields)
+            if plan.keep_cookies:  # the gateway's own only where the route hands credentials on
+                _pass_cookies(fields, fields.cookies if plan.keep_credentials else others)
         if plan.opening is None:
             self.record.principal = plan.guard.admit(fields.credentials)
         else:
@@ -197,15 +199,13 @@ class Admission:
         )
         if self.connection.peer.trusted:
             self._believe(fields)
-        self._take_cookies(fields, keep=False)
+        self._take_cookies(fields)
         self.record.principal = plan.admit(fields.credentials)
         self.issuing = plan
 
-    def _take_cookies(self, fields: RequestFields, *, keep: bool) -> None:
-        """Keep the gateway's own cookies from the upstream, unless the route hands credentials on."""
+    def _take_cookies(self, fields: RequestFields) -> list[bytes]:
         kept, self.cookies = take_cookies(fields.cookies, self.snapshot.own_cookies)
-        for value in fields.cookies if keep else kept:
-            fields.kept += (b"Cookie", b": ", value, b"\r\n")
+        return kept
 
     def _present(self, plan: RoutePlan, opening: Opening, fields: RequestFields) -> None:
         assert self.target is not None
@@ -230,8 +230,9 @@ class Admission:
         limit = self.snapshot.settings.limits.body
         if limit is not None and int(length) > limit:
             raise BodyTooLarge("content_length")
-        if plan.settings.stream is not None:
-            self.relay.streams.check_room()
+        stream = plan.settings.stream
+        if stream is not None and (self.token is None or stream.unavailable is Unavailable.ERROR):
+            self.relay.streams.check_room()  # else once it is known that the token is bound
 
     def _believe(self, fields: RequestFields) -> None:
         """Take a trusted peer's word for who sent the request."""
@@ -268,3 +269,8 @@ class Admission:
         line = CHUNKED if chunked else b"Content-Length: %d\r\n" % int(headers[hdrs.CONTENT_LENGTH])
         expects = fields.expect and not upload.is_complete and not self.http10
         return line + EXPECT_CONTINUE if expects else line
+
+
+def _pass_cookies(fields: RequestFields, values: list[bytes]) -> None:
+    for value in values:
+        fields.kept += (b"Cookie", b": ", value, b"\r\n")

@@ -160,7 +160,8 @@ class Answer:
 
     def _frame(self, out: list[bytes], parts: list[bytes], *, ended: bool) -> None:
         if self._tail is not None and parts:
-            self._tail = (self._tail + parts[-1][-TAIL:] if len(parts[-1]) < TAIL else parts[-1])[-TAIL:]
+            last = parts[-1]
+            self._tail = last[-TAIL:] if len(last) >= TAIL else b"".join((self._tail, *parts))[-TAIL:]
         if not self.chunked:
             out += parts
             self.bytes_out += sum(map(len, parts))

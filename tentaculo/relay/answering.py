@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tentaculo.config.settings import Unavailable
-from tentaculo.errors import GatewayError, InternalError, MethodNotAllowed
+from tentaculo.errors import GatewayError, InternalError, MethodNotAllowed, TooManyOpenings
 from tentaculo.relay.admission import Admission
 from tentaculo.relay.answer import Answer
 from tentaculo.relay.issuing import Asking, IssuePlan, issue
@@ -78,7 +78,7 @@ class Answering(Admission):
             if not answer.framed:
                 self.connection.cut()
             return
-        if self._lease is not None and self._answer_not_yet(error):
+        if self._is_bound(error) and self._answer_not_yet(error):
             return
         self.record.status = error.status
         self._keep_alive &= self.request.body.is_eof() and error.status not in _CLOSING_STATUSES
@@ -94,6 +94,10 @@ class Answering(Admission):
                 with_body=self.message.method != "HEAD",
             )
         )
+
+    def _is_bound(self, error: GatewayError) -> bool:
+        """Whether the token is bound to this client; only such a one is told that it opened too many."""
+        return self._lease is not None or isinstance(error, TooManyOpenings)
 
     def _answer_not_yet(self, error: GatewayError) -> bool:
         """Have a client whose token is bound come again, where the route says so; errors end EventSource."""

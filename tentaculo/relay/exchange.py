@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tentaculo.relay.relay import Relay
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+NOBODY: frozenset[str] = frozenset()
 
 
 class Exchange(Answering):
@@ -44,6 +45,7 @@ class Exchange(Answering):
         "_plan",
         "_repeatable",
         "_retried",
+        "_revoked",
         "_upstream",
         "deadline",
     )
@@ -58,6 +60,7 @@ class Exchange(Answering):
         self._cut_by: GatewayError | None = None
         self._retried = False
         self._end_reason: str | None = None
+        self._revoked = NOBODY
         self.deadline = NEVER  # of the stream, once it is one
         relay.exchange_opened(self)
 
@@ -117,9 +120,17 @@ class Exchange(Answering):
 
     def revoke(self, principal: str) -> None:
         """End what the principal has open, or is about to open, as a stream."""
-        holder, plan = self.record.principal, self.record.plan
-        if holder is not None and plan is not None and holder.name == principal and plan.settings.stream:
+        holder = self.record.principal
+        if holder is None:
+            self._revoked |= {principal}  # who holds the token is known once it is redeemed
+        elif holder.name == principal and self._is_or_becomes_stream():
             self.end("revoked")
+
+    def _is_or_becomes_stream(self) -> bool:
+        if self._answer is not None and self._answer.is_stream:
+            return True
+        plan = self.record.plan
+        return plan is not None and plan.settings.stream is not None
 
     def end(self, reason: str) -> None:
         """End a stream for a named reason, whether it is open or about to be."""
@@ -166,7 +177,11 @@ class Exchange(Answering):
         self._lease = redeemed.lease
         if redeemed.lease is not None:
             tokens.hold(redeemed.lease, self.end)
-        self.record.principal = plan.guard.holder(redeemed.grant)
+        self.record.principal = holder = plan.guard.holder(redeemed.grant)
+        if holder.name in self._revoked:
+            raise Unauthorized("revoked", headers=CHALLENGE)
+        if plan.settings.stream is not None:
+            self.relay.streams.check_room()
 
     async def _forward(self, plan: RoutePlan) -> None:
         if self._decided is None:

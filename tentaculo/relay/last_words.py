@@ -9,7 +9,7 @@ RETRY_MILLISECONDS = 3000
 TAIL = 4
 
 # Bytes after which an event is complete: an empty line, whatever ends its lines.
-_BLANK_LINES = (b"\n\n", b"\r\r", b"\n\r\n", b"\n\r")
+_BLANK_LINES = (b"\n\n", b"\r\r", b"\n\r\n", b"\r\r\n", b"\n\r")
 
 # `retry` makes EventSource come again; the comment is for people who look.
 NOT_YET = b"retry: %d\n: the stream is not available yet\n\n" % RETRY_MILLISECONDS

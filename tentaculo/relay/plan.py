@@ -16,6 +16,12 @@ from tentaculo.wire.cors import CorsRule
 from tentaculo.wire.headers import NameTable, field_lines, request_names, response_names
 
 VIA = b"Via: 1.1 tentaculo\r\n"
+_CACHING = {
+    Access.HEADER_TOKEN: b"Cache-Control: private\r\n",
+    Access.EPHEMERAL_TOKEN: b"Cache-Control: no-store\r\n",
+}
+# Nothing can be added to an encoded stream.
+_UNENCODED = [("Accept-Encoding", "identity")]
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class RoutePlan:
     vary_line: bytes
     silent_lines: bytes
     keep_credentials: bool
+    keep_cookies: bool
     rewrite_depth: int | None
     rewrite_to: str
 
@@ -70,18 +77,14 @@ def compile_route(
     own_cookies: bool,
 ) -> RoutePlan:
     """Work out everything about a route that no request can change."""
-    edits, credential = route.request_headers, upstream.credential
-    own = [(name, value) for name, value in edits.set if name.lower() != "host"]
-    if credential is not None:
-        own.append((credential.header, credential.value.reveal()))
+    own = _own_fields(route, upstream)
+    removed = [*route.request_headers.remove, *(name for name, _ in own)]
     checked = route.access not in UNCHECKED
     cors = cors_of(route)
     edited = _names(route.response_headers)
-    response_lines = field_lines(route.response_headers.set)
-    if route.access is Access.EPHEMERAL_TOKEN:  # whatever the upstream says of it
-        edited.append("Cache-Control")
-        response_lines += b"Cache-Control: no-store\r\n"
-    private = b"Cache-Control: private\r\n" if route.access is Access.HEADER_TOKEN else b""
+    if route.access is Access.EPHEMERAL_TOKEN:
+        edited.append("Cache-Control")  # no-store, whatever the upstream says of it
+    private = _CACHING.get(route.access, b"")
     vary = field_lines((("Vary", ", ".join(route.credential_headers)),)) if checked else b""
     return RoutePlan(
         name=route.name,
@@ -96,26 +99,33 @@ def compile_route(
         request_names=request_names(
             credentials=route.credential_headers,
             identity=settings.identity_header,
-            remove=[
-                *edits.remove,
-                *(name for name, _ in own),
-                *([settings.identity_header] if checked else []),
-            ],
+            remove=[*removed, *([settings.identity_header] if checked else [])],
             own_cookies=own_cookies,
         ),
         response_names=response_names(remove=edited, cors=cors is not None),
         request_lines=field_lines(own) + VIA,
-        response_lines=response_lines,
+        response_lines=field_lines(route.response_headers.set),
         identity_prefix=settings.identity_header.encode() + b": " if checked else None,
-        own_host=_own_host(edits),
+        own_host=_own_host(route.request_headers),
         authority=authority_of(upstream),
         private_line=private,
         vary_line=vary,
         silent_lines=private + vary,
         keep_credentials=route.forward_credential or route.access is Access.UPSTREAM,
+        keep_cookies="cookie" not in map(str.lower, removed),
         rewrite_depth=route.rewrite.prefix.rstrip("/").count("/") if route.rewrite else None,
         rewrite_to=route.rewrite.replacement.rstrip("/") if route.rewrite else "",
     )
+
+
+def _own_fields(route: RouteSettings, upstream: UpstreamSettings) -> list[tuple[str, str]]:
+    """Return the fields that the gateway sends in the place of the client's."""
+    own = [(name, value) for name, value in route.request_headers.set if name.lower() != "host"]
+    if upstream.credential is not None:
+        own.append((upstream.credential.header, upstream.credential.value.reveal()))
+    if route.stream is not None and route.stream.last_event:
+        own += _UNENCODED
+    return own
 
 
 def _names(edits: HeaderEdits) -> list[str]:

@@ -11,7 +11,6 @@ import logging
 import sys
 import time
 import traceback
-import warnings
 from collections.abc import Callable, Iterable, MutableMapping
 from types import TracebackType
 from typing import Any
@@ -21,6 +20,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from tentaculo.config.settings import LogSettings
+from tentaculo.telemetry.records import AttachedLogging, RecordHandler
 from tentaculo.telemetry.sanitizing import EventSanitizer
 
 Event = MutableMapping[str, Any]
@@ -30,7 +30,6 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 _LEVELS = {"warn": "warning", "exception": "error", "fatal": "critical", "msg": "info"}
 _NUMBERS = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
-_SILENCED = "aiohttp.access"  # it prints the query string, and the gateway has its own event
 
 
 class Logs:
@@ -58,7 +57,7 @@ class Logs:
             EventSanitizer((*settings.sanitize, *secret_names)),
         )
         self._renderer: Renderer = ConsoleLine(colors=colors) if readable else json_line
-        self._attached: _Attached | None = None
+        self._attached: AttachedLogging | None = None
         self.logger: FilteringBoundLogger = structlog.wrap_logger(
             _SinkLogger(sink),
             processors=[*self._processors, self._renderer],
@@ -86,7 +85,7 @@ class Logs:
     def attach_standard_library(self) -> None:
         """Take over the standard library's records and warnings, whoever makes them."""
         if self._attached is None:
-            self._attached = _Attached(_RecordHandler(self.render, self._sink), self._level)
+            self._attached = AttachedLogging(RecordHandler(self.render, self._sink), self._level)
 
     def detach(self) -> None:
         """Give the standard library's logging back as it was."""
@@ -191,59 +190,3 @@ def _printable(text: str, kept: str) -> str:
 def _picture(char: str) -> str:
     """Return Unicode's picture of a control character, or the sign for one that can't be shown."""
     return chr(0x2400 + ord(char)) if char < " " else "\N{REPLACEMENT CHARACTER}"
-
-
-# -- the standard library ------------------------------------------------------
-
-
-class _RecordHandler(logging.Handler):
-    """Makes an event of a record."""
-
-    def __init__(self, render: Callable[..., bytes], sink: Callable[[bytes], None]) -> None:
-        super().__init__()
-        self._render = render
-        self._sink = sink
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write the record; it is never printed by another way, which would show what it holds."""
-        fields: dict[str, Any] = {"logger": record.name}
-        if record.exc_info:
-            fields["exc_info"] = record.exc_info
-        if record.stack_info:
-            fields["stack"] = record.stack_info
-        self._sink(self._render(_level_name(record.levelno), _message(record), **fields))
-
-
-def _message(record: logging.LogRecord) -> str:
-    try:
-        return record.getMessage()
-    except Exception:  # arguments that do not fit the message
-        return f"{record.msg} (arguments do not fit)"
-
-
-def _level_name(level: int) -> str:
-    for name in ("critical", "error", "warning", "info"):
-        if level >= _NUMBERS[name]:
-            return name
-    return "debug"
-
-
-class _Attached:
-    """The root logger with one handler, and what it had before."""
-
-    def __init__(self, handler: logging.Handler, level: int) -> None:
-        self._root = logging.getLogger()
-        self._access = logging.getLogger(_SILENCED)
-        self._before = (self._root.handlers, self._root.level, self._access.disabled)
-        shows_warnings = warnings.showwarning
-        logging.captureWarnings(True)
-        self._captures = warnings.showwarning is not shows_warnings
-        self._root.handlers = [handler]
-        self._root.setLevel(level)
-        self._access.disabled = True
-
-    def restore(self) -> None:
-        self._root.handlers, level, self._access.disabled = self._before
-        self._root.setLevel(level)
-        if self._captures:
-            logging.captureWarnings(False)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from typing import cast
 
-from prometheus_client import Metric
+from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
@@ -42,8 +43,8 @@ class Tally:
             self.seconds += seconds
 
 
-class Tallies(Collector):
-    """The tallies of all routes by name."""
+class Tallies:
+    """The tallies of all routes by name; prometheus-client's `Collector` by shape, not by name."""
 
     def __init__(self) -> None:
         self._by_route: dict[str, Tally] = {}
@@ -51,6 +52,10 @@ class Tallies(Collector):
     def of(self, route: str) -> Tally:
         """Return the tally of a route; the same one each time it is asked for."""
         return self._by_route.setdefault(route, Tally())
+
+    def show_in(self, registry: CollectorRegistry) -> None:
+        """Have the registry ask here too."""
+        registry.register(cast("Collector", self))
 
     def collect(self) -> Iterator[Metric]:
         """Yield the two families as prometheus-client's own would look."""

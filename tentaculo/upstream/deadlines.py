@@ -35,8 +35,7 @@ class Deadlines:
     def watch(self, item: Expiring) -> None:
         """Expire `item` once its deadline has passed, until it is forgotten."""
         self._watched.add(item)
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._tick, self._on_tick)
+        self._start_timer()
 
     def forget(self, item: Expiring) -> None:
         """Stop watching; forgetting twice is fine."""
@@ -59,7 +58,11 @@ class Deadlines:
     def _on_tick(self) -> None:
         self._timer = None
         self.sweep()
-        if self._watched and self._timer is None:
+        if self._watched:
+            self._start_timer()
+
+    def _start_timer(self) -> None:
+        if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._tick, self._on_tick)
 
 

@@ -14,7 +14,9 @@ Fields = tuple[tuple[str, str], ...]
 VARY: Fields = (("Vary", "Origin"),)
 EXPOSED = "Retry-After, X-Request-Id"
 PREFLIGHT_SECONDS = 600
-_NAMES = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*,[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+)*").fullmatch
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_NAME = re.compile(_TOKEN).fullmatch
+_NAMES = re.compile(rf"{_TOKEN}(?:[ \t]*,[ \t]*{_TOKEN})*").fullmatch
 _LONGEST_NAMES = 1024
 
 
@@ -27,7 +29,7 @@ class CorsRule:
 
     def allows(self, origin: str) -> bool:
         """Whether pages of an origin may call."""
-        return not self.origins or origin.lower() in self.origins
+        return not self.origins or (origin.isascii() and origin.lower() in self.origins)
 
     def fields(self, origin: str | None) -> Fields:
         """Return what a reply to a page of `origin` carries; None is a request without that field."""
@@ -40,7 +42,7 @@ class CorsRule:
 
         An origin that may call may send what fields it likes.
         """
-        if not self.allows(origin):
+        if not self.allows(origin) or not _NAME(method):
             return None
         fields = (*VARY, *self._allowing(origin), ("Access-Control-Allow-Methods", method))
         if names is not None and len(names) <= _LONGEST_NAMES and _NAMES(names.strip(" \t")):

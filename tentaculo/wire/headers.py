@@ -123,9 +123,11 @@ def request_names(
     meanings = dict.fromkeys((*HOP_BY_HOP, b"host", b"content-length", b"proxy"), Meaning.DROP)
     meanings |= dict.fromkeys((*FORWARDING, *IDENTITY, identity.lower().encode()), Meaning.FORWARDING)
     meanings |= {b"connection": Meaning.CONNECTION, b"expect": Meaning.EXPECT}
-    if own_cookies:
-        meanings[b"cookie"] = Meaning.COOKIE
     meanings |= dict.fromkeys((name.lower().encode() for name in remove), Meaning.DROP)
+    if own_cookies:
+        meanings[b"cookie"] = (
+            Meaning.COOKIE
+        )  # also where the route removes it: the gateway's is for the gateway
     for name in credentials:
         lower = name.lower().encode()
         meanings[lower] = Meaning.BEARER if lower == b"authorization" else Meaning.CREDENTIAL

@@ -8,6 +8,7 @@ import pytest
 
 from tentaculo.access.guard import guard_of
 from tentaculo.access.principals import Principal, Principals
+from tentaculo.access.standings import Standings
 from tentaculo.config.settings import Access, PrincipalSettings, RouteSettings
 from tentaculo.errors import AmbiguousCredential, Forbidden, GatewayError, RouteDisabled, Unauthorized
 
@@ -55,7 +56,7 @@ def admit(
     """Ask the guard of a route."""
     settings = RouteSettings(name=route, path="/x", upstream="u", access=access, enabled=enabled)
     known = PRINCIPALS if principals is None else principals
-    return guard_of(settings, Principals(known), known).admit(presented)
+    return guard_of(settings, Principals(known), known, Standings()).admit(presented)
 
 
 @pytest.mark.parametrize("presented", PRESENTED)

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from scripts.benchmarks import __main__ as command
+from scripts.benchmarks import calls
 from scripts.benchmarks.__main__ import main
+from scripts.benchmarks.form import Form
+from scripts.benchmarks.report import Result
+
+EMPTY = Result(title="Calls", machine="one", versions=(), backend_per_second=1, samples=())
 
 
 @pytest.mark.parametrize(
@@ -31,3 +40,43 @@ def test_help_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["calls", "--help"])
     assert "scripts/bench calls --rounds 3" in capsys.readouterr().out
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[calls.Options]:
+    """Return what a run was asked for; nothing is compiled or measured."""
+    seen: list[calls.Options] = []
+
+    def run(options: calls.Options, _: object) -> Result:
+        seen.append(options)
+        return EMPTY
+
+    monkeypatch.setattr(calls, "run", run)
+    monkeypatch.setattr(command, "choose_form", lambda python, *, pure: Form(f"{python} {pure}"))
+    return seen
+
+
+def test_rounds_are_many_and_short(asked: list[calls.Options]) -> None:
+    """Unless told otherwise, a drifting machine shows in many rounds and not within one."""
+    assert main(["calls", "--no-goals"]) == 0
+    assert (asked[0].rounds, asked[0].seconds) == (15, 2)
+
+
+def test_form_is_compiled_unless_told_otherwise(asked: list[calls.Options]) -> None:
+    """The user's wishes reach the choice of what is measured."""
+    for arguments in ([], ["--pure"], ["--python", "/bin/sh"]):
+        main(["calls", "--no-goals", *arguments])
+    assert [one.form.python for one in asked] == ["None False", "None True", "/bin/sh False"]
+
+
+@pytest.mark.usefixtures("asked")
+def test_paths_are_the_users(tmp_path: Path) -> None:
+    """Files are named from where the user is, which is not where the benchmark runs."""
+    main(["--origin", str(tmp_path), "calls", "--no-goals", "--json", "samples.json"])
+    assert json.loads((tmp_path / "samples.json").read_text())["title"] == "Calls"
+
+
+def test_a_python_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    """An interpreter that is not there is named, and the exit code is 2."""
+    assert main(["calls", "--python", "./no-python"]) == 2
+    assert "./no-python is no program" in capsys.readouterr().err

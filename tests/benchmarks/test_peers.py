@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import platform
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from scripts.benchmarks.form import PROJECT, Form
 from scripts.benchmarks.peers import BODY, CONFIGS, PEERS, REPLY_BYTES, TOKEN, Place, write_config
 
 VALUES = {"PORT": "8001", "ADMIN": "8002", "BACKEND": "8003", "TOKEN": TOKEN, "LOG": "/x.log", "BODY": BODY}
@@ -39,11 +42,25 @@ def test_yaml_is_whole(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["tentaculo", "obvious"])
 def test_own_peers(name: str, tmp_path: Path) -> None:
     """Peers that come with the project need no other program and have a port of their own."""
-    place = Place(tmp_path, 8003, itertools.count(9000), print)
+    place = Place(tmp_path, 8003, itertools.count(9000), print, Form(sys.executable))
     peer = PEERS[name](place)
     assert peer.name == name
     assert peer.port == 9000
     assert "8003" in " ".join(peer.command) + "".join(path.read_text() for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("file", "form"), [("exchange.py", "pure"), ("exchange.so", "compiled")])
+def test_gateway_of_another_folder(file: str, form: str, tmp_path: Path) -> None:
+    """The gateway runs in the form's folder and its version says what is found there; the rest stays here."""
+    package = tmp_path / "tree" / "tentaculo" / "relay"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").touch()
+    (package / "exchange.py").write_text(f"__file__ = {file!r}\n")
+    place = Place(tmp_path, 8003, itertools.count(9000), print, Form(sys.executable, tmp_path / "tree"))
+    gateway, obvious = PEERS["tentaculo"](place), PEERS["obvious"](place)
+    assert (gateway.folder, obvious.folder) == (tmp_path / "tree", PROJECT)
+    assert gateway.version == f"this tree, {form}, Python {platform.python_version()}"
 
 
 def test_each_template_is_there() -> None:

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 import pytest
 from pydantic_core import PydanticCustomError
 
-from tentaculo.config.addresses import read_address, read_host, read_network, read_server
+from tentaculo.config.addresses import read_address, read_host, read_network, read_origin, read_server
 from tentaculo.config.settings import Address, Server
 
 GOOD: list[tuple[Callable[[object], object], str, object]] = [
@@ -30,13 +30,20 @@ GOOD: list[tuple[Callable[[object], object], str, object]] = [
     (read_host, "*.Example.org", "*.example.org"),
     (read_host, "127.0.0.1", "127.0.0.1"),
     (read_host, "[0::1]", "[::1]"),
+    (read_origin, "https://app.example.org", "https://app.example.org"),
+    (read_origin, "HTTPS://App.Example.ORG:443", "https://app.example.org"),
+    (read_origin, "http://localhost:80", "http://localhost"),
+    (read_origin, "http://localhost:443", "http://localhost:443"),
+    (read_origin, "https://[0::1]:8443", "https://[::1]:8443"),
+    (read_origin, "capacitor://localhost", "capacitor://localhost"),
+    (read_origin, "*", "*"),
 ]
 
 NOTHING: tuple[object, ...] = (None, [])
 BAD: list[tuple[Callable[[object], object], object, str]] = [
     *(
         (read, value, "must be ")
-        for read in (read_address, read_network, read_server, read_host)
+        for read in (read_address, read_network, read_server, read_host, read_origin)
         for value in NOTHING
     ),
     (read_address, "8000", "address with a port"),
@@ -77,6 +84,18 @@ BAD: list[tuple[Callable[[object], object], object, str]] = [
     (read_host, "*", "host name"),
     (read_host, "a.*.org", "host name"),
     (read_host, "::1", "host name"),
+    (read_origin, "null", "null is none"),
+    (read_origin, "app.example.org", "must be an origin"),
+    (read_origin, "//app.example.org", "must be an origin"),
+    (read_origin, "https://", "must be an origin"),
+    (read_origin, "https://app.example.org/", "without path"),
+    (read_origin, "https://app.example.org?x", "without path"),
+    (read_origin, "https://app.example.org#x", "without path"),
+    (read_origin, "https://user:secret@app.example.org", "must be an origin"),
+    (read_origin, "https://app.example.org:", "must be an origin"),
+    (read_origin, "https://*.example.org", "must be an origin"),
+    (read_origin, "https://300.1.1.1", "must be an origin"),
+    (read_origin, "**", "must be an origin"),
 ]
 
 

@@ -10,17 +10,25 @@ from tentaculo.config.assembly import present
 from tentaculo.config.settings import (
     Access,
     Address,
+    Carry,
+    CorsSettings,
+    EphemeralTokenSettings,
     HeaderEdits,
     Limits,
     LogSettings,
+    Rate,
+    Reuse,
     Rewrite,
     RouteSettings,
+    SameSite,
     Secret,
     Server,
     Settings,
     StreamSettings,
     Timeouts,
     TlsSettings,
+    TokenStoreSettings,
+    Unavailable,
     UpstreamCredential,
     UpstreamSettings,
 )
@@ -28,7 +36,8 @@ from tests.config.files import config, settings_of
 
 EVERY_KEY = """
 listen: 127.0.0.1:8080
-admin: {address: "[::1]:9101"}
+admin: {address: "[::1]:9101", token: the-admin-token}
+token_store: {url: "rediss://user:s3cret@redis:6380/1", timeout: 200ms, max_tokens: 12}
 trusted_peers: [10.0.0.0/8]
 credential_headers: [X-Token, Authorization]
 identity_header: X-Who
@@ -37,7 +46,7 @@ log: {level: debug, format: json, sanitize: [pin]}
 limits: {connections: 1, streams: 2, connections_per_client: 3, request_line: 4KiB, header: 5KiB,
          headers: 6KiB, body: 7KiB, header_timeout: 8s, body_timeout: 9s, write_timeout: 10s, keep_alive: 11s}
 principals:
-  - {name: ui, token: token-of-the-ui, routes: [o*]}
+  - {name: ui, token: token-of-the-ui, routes: [o*, three], issue_rate: {rate: 30/m, burst: 7}}
 upstreams:
   plain: http://h
   full:
@@ -65,6 +74,15 @@ routes:
     access: upstream
     stream: {}
     rewrite: {strip: /two}
+  - name: three
+    path: /three
+    upstream: full
+    access: ephemeral-token
+    stream: {max_age: 1h, unavailable: retry, last_event: false}
+    ephemeral_token: {issue_path: "/t%6fken", ttl: 30s, reuse: resume, carry: cookie, resume_grace: 5s,
+                      resume_max_age: 2h, max_streams_per_token: 3, bind_client: true,
+                      principal_in_query: deny, same_site: none}
+    cors: {origins: ["HTTPS://App.example.org:443", "http://localhost:3000"], credentials: true}
 """
 
 
@@ -73,6 +91,10 @@ def test_every_key_arrives() -> None:
     settings = settings_of(EVERY_KEY)
     assert settings.listen == Address("127.0.0.1", 8080)
     assert settings.admin == Address("::1", 9101)
+    assert settings.admin_token == Secret("the-admin-token")
+    assert settings.token_store == TokenStoreSettings(
+        url=Secret("rediss://user:s3cret@redis:6380/1"), timeout=0.2, max_tokens=12
+    )
     assert settings.trusted_peers == (ip_network("10.0.0.0/8"),)
     assert settings.credential_headers == ("X-Token", "Authorization")
     assert (settings.identity_header, settings.health_path) == ("X-Who", "/alive")
@@ -90,7 +112,9 @@ def test_every_key_arrives() -> None:
         write_timeout=10.0,
         keep_alive=11.0,
     )
-    assert [(principal.name, principal.routes) for principal in settings.principals] == [("ui", ("o*",))]
+    (principal,) = settings.principals
+    assert (principal.name, principal.routes) == ("ui", ("o*", "three"))
+    assert principal.issue_rate == Rate(rate=0.5, burst=7)
 
 
 def test_upstreams_arrive() -> None:
@@ -108,7 +132,7 @@ def test_upstreams_arrive() -> None:
 
 def test_routes_arrive() -> None:
     """A route overrides its upstream's timeouts and the file's credential headers, and inherits them else."""
-    one, two = settings_of(EVERY_KEY).routes
+    one, two, _ = settings_of(EVERY_KEY).routes
     assert one == RouteSettings(
         name="one",
         path="/one/{id}/*",
@@ -136,6 +160,95 @@ def test_routes_arrive() -> None:
     assert two.token_stream
 
 
+def test_ephemeral_tokens_arrive() -> None:
+    """Every option of a stream route's tokens, of its stream and of CORS is found in the settings."""
+    *_, three = settings_of(EVERY_KEY).routes
+    assert three.access is Access.EPHEMERAL_TOKEN
+    assert three.token_stream
+    assert three.stream == StreamSettings(max_age=3600.0, unavailable=Unavailable.RETRY, last_event=False)
+    assert three.ephemeral_token == EphemeralTokenSettings(
+        issue_path="/token",
+        ttl=30.0,
+        reuse=Reuse.RESUME,
+        carry=Carry.COOKIE,
+        resume_grace=5.0,
+        resume_max_age=7200.0,
+        max_streams_per_token=3,
+        bind_client=True,
+        principal_in_query=False,
+        same_site=SameSite.NONE,
+    )
+    assert three.cors == CorsSettings(
+        origins=("https://app.example.org", "http://localhost:3000"), credentials=True
+    )
+
+
+def test_options_of_the_query_arrive() -> None:
+    """The options that only carry: query has are found too, and the rest is default."""
+    token = "{issue_path: /t, reuse: once, parameter: key, principal_in_query: allow}"
+    route = "{name: a, path: /a, upstream: backend, access: ephemeral-token, stream: {}, ephemeral_token: "
+    (made,) = settings_of(config(f"{route}{token}}}")).routes
+    assert made.ephemeral_token == EphemeralTokenSettings(
+        issue_path="/t", reuse=Reuse.ONCE, parameter="key", principal_in_query=True
+    )
+    assert (made.stream, made.cors) == (StreamSettings(), None)
+
+
+@pytest.mark.parametrize(
+    ("max_age", "seconds"),
+    [
+        ("null", None),
+        ("~", None),
+        ("${AGE:-null}", None),
+        ("", 14_400.0),
+        ("${AGE:-}", 14_400.0),
+        ("10m", 600.0),
+    ],
+    ids=["null", "tilde", "environment", "empty", "empty-environment", "given"],
+)
+def test_null_is_a_stream_without_end(max_age: str, seconds: float | None) -> None:
+    """Only the word null takes the limit away; a key without a value is as if it were not there."""
+    route = f"{{name: a, path: /a, upstream: backend, stream: {{max_age: {max_age}}}}}"
+    (made,) = settings_of(config(route)).routes
+    assert made.stream == StreamSettings(max_age=seconds)
+
+
+@pytest.mark.parametrize(
+    ("rate", "made"),
+    [
+        ("{rate: 50/s}", Rate(rate=50.0, burst=50)),
+        ("{rate: 2.5/s}", Rate(rate=2.5, burst=3)),
+        ("{rate: 6/m}", Rate(rate=0.1, burst=1)),
+        ("{rate: 6/m, burst: 9}", Rate(rate=0.1, burst=9)),
+        ("", Rate(rate=50.0, burst=100)),
+    ],
+    ids=["second", "rounded-up", "slow", "burst", "default"],
+)
+def test_burst_is_at_least_that_of_a_second(rate: str, made: Rate) -> None:
+    """Without a burst, as many at once as in a second, and always one."""
+    principal = f"- {{name: ui, token: token-of-the-ui, issue_rate: {rate}}}"
+    (found,) = settings_of(config(principals=principal)).principals
+    assert found.issue_rate == made
+
+
+@pytest.mark.parametrize(
+    ("store", "made"),
+    [
+        ("memory", TokenStoreSettings()),
+        ("", TokenStoreSettings()),
+        ("{url: memory, max_tokens: 5}", TokenStoreSettings(max_tokens=5)),
+        ("{timeout: 400ms}", TokenStoreSettings(timeout=0.4)),
+        ("redis://h", TokenStoreSettings(url=Secret("redis://h"))),
+        ("unix:///run/redis.sock", TokenStoreSettings(url=Secret("unix:///run/redis.sock"))),
+        ("${STORE:-memory}", TokenStoreSettings()),
+    ],
+    ids=["memory", "nothing", "long-memory", "no-url", "redis", "socket", "environment"],
+)
+def test_memory_is_no_url(store: str, made: TokenStoreSettings) -> None:
+    """The store is in memory unless a URL is given."""
+    assert settings_of(config(top=f"token_store: {store}\n")).token_store == made
+
+
 def test_defaults_are_those_of_the_settings() -> None:
     """A file without options has the defaults of the settings and nothing else."""
     found = settings_of(config())
@@ -144,7 +257,8 @@ def test_defaults_are_those_of_the_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["limits", "log", "listen", "credential_headers", "identity_header", "trusted_peers"]
+    "key",
+    ["limits", "log", "listen", "credential_headers", "identity_header", "trusted_peers", "token_store"],
 )
 def test_nothing_means_the_default(key: str) -> None:
     """A key without a value is as if it were not there."""

@@ -40,6 +40,11 @@ def test_everything_is_clear_in_a_file_without_faults() -> None:
     assert _draft({}).is_clear("routes", 0)
 
 
+def test_other_places_are_named_with_their_line() -> None:
+    """A problem can point at another place of the file."""
+    assert _draft({}).refer(("routes", 0)) == "routes[0] in line 1"
+
+
 def test_routes_know_their_place_and_access() -> None:
     """An access that was not given is header-token."""
     draft = _draft({"routes": [{}, {"access": "public"}]})

@@ -8,7 +8,6 @@ import pytest
 from pydantic_core import PydanticCustomError
 
 from tentaculo.config.http_fields import (
-    read_access,
     read_field_name,
     read_field_value,
     read_free_field_name,
@@ -19,7 +18,7 @@ from tentaculo.config.http_fields import (
     read_route_path,
     read_secret_value,
 )
-from tentaculo.config.settings import Access, Secret
+from tentaculo.config.settings import Secret
 from tentaculo.routing import Pattern, find_fault
 
 GOOD: list[tuple[Callable[[object], object], str, object]] = [
@@ -34,9 +33,6 @@ GOOD: list[tuple[Callable[[object], object], str, object]] = [
     (read_method, "M-SEARCH", "M-SEARCH"),
     (read_in_path, "%2F", "%2f"),
     (read_in_path, "//", "//"),
-    (read_access, "header-token", Access.HEADER_TOKEN),
-    (read_access, "upstream", Access.UPSTREAM),
-    (read_access, "public", Access.PUBLIC),
     (read_plain_path, "/health", "/health"),
     (read_plain_path, "/a%7eb%c3%a9", "/a~b%C3%A9"),
     (read_plain_path, "/café", "/caf%C3%A9"),
@@ -57,7 +53,6 @@ BAD: list[tuple[Callable[[object], object], object, str]] = [
             read_secret_value,
             read_method,
             read_in_path,
-            read_access,
             read_plain_path,
             read_prefix,
             read_route_path,
@@ -90,8 +85,6 @@ BAD: list[tuple[Callable[[object], object], object, str]] = [
     (read_method, "CONNECT", "never forwarded"),
     (read_method, "TRACE", "never forwarded"),
     (read_in_path, "%2e", "must be one of"),
-    (read_access, "ephemeral-token", "known, but not supported by this version"),
-    (read_access, "private", "header-token, upstream or public"),
     (read_plain_path, "/a/*", "one path"),
     (read_plain_path, "/{a}", "one path"),
     (read_prefix, "/operator/", "must not end"),

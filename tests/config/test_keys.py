@@ -6,17 +6,21 @@ import pytest
 
 from tentaculo.config.keys import nearest_key, section_at, unknown_key
 from tentaculo.config.models import (
-    CredentialSection,
     FileSection,
     PrincipalSection,
+    RateSection,
     RouteSection,
-    ServerSection,
-    StreamSection,
-    TimeoutsSection,
-    UpstreamSection,
+    TokenStoreSection,
 )
 from tentaculo.config.problems import YamlPath
 from tentaculo.config.section import Section
+from tentaculo.config.stream_models import CorsSection, EphemeralTokenSection, StreamSection
+from tentaculo.config.upstream_models import (
+    CredentialSection,
+    ServerSection,
+    TimeoutsSection,
+    UpstreamSection,
+)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +34,10 @@ from tentaculo.config.section import Section
         (("upstreams", "x", "credential"), CredentialSection),
         (("routes", 3), RouteSection),
         (("routes", 3, "stream"), StreamSection),
+        (("routes", 3, "ephemeral_token"), EphemeralTokenSection),
+        (("routes", 3, "cors"), CorsSection),
+        (("principals", 0, "issue_rate"), RateSection),
+        (("token_store",), TokenStoreSection),
     ],
 )
 def test_path_leads_to_its_section(path: YamlPath, section: type[Section]) -> None:
@@ -46,6 +54,10 @@ def test_path_leads_to_its_section(path: YamlPath, section: type[Section]) -> No
         (RouteSection, "upstraem", "upstream"),
         (RouteSection, "method", "methods"),
         (RouteSection, "xyz", None),
+        (RouteSection, "ephemeral_tokens", "ephemeral_token"),
+        (EphemeralTokenSection, "issue-path", "issue_path"),
+        (StreamSection, "maxage", "max_age"),
+        (StreamSection, "heart_beat", "heartbeat"),
         (LimitsSection := section_at(("limits",)), "max_headers", "headers"),
     ],
 )
@@ -68,7 +80,10 @@ def test_strange_key_names_all_known_ones() -> None:
         unknown_key(("upstreams", "x", "tls", "qqqq")).message
         == "unknown key; known here are ca, server_name, verify"
     )
-    assert unknown_key(("routes", 0, "stream", "qqqq")).message == "unknown key; no keys are known here"
+    assert (
+        unknown_key(("routes", 0, "stream", "qqqq")).message
+        == "unknown key; known here are max_age, unavailable, last_event"
+    )
 
 
 def test_later_key_is_not_unknown() -> None:

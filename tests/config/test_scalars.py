@@ -9,15 +9,21 @@ from pydantic_core import PydanticCustomError
 
 from tentaculo.config.scalars import (
     LOG_LEVELS,
+    duration_within,
     one_of,
     read_count,
     read_duration,
     read_name,
+    read_per_time,
     read_size,
     read_switch,
     read_text,
     sentence,
+    word_of,
 )
+from tentaculo.config.settings import Access
+
+BRIEF = "must be a time between 1s and 2s"
 
 GOOD: list[tuple[Callable[[object], object], str, object]] = [
     (read_text, "text", "text"),
@@ -40,13 +46,29 @@ GOOD: list[tuple[Callable[[object], object], str, object]] = [
     (read_size, "1MiB", 1_048_576),
     (read_size, "2GiB", 2_147_483_648),
     (one_of(*LOG_LEVELS), "debug", "debug"),
+    *((word_of(Access), word.value, word) for word in Access),
+    (duration_within(1.0, 2.0, BRIEF), "1s", 1.0),
+    (duration_within(1.0, 2.0, BRIEF), "2s", 2.0),
+    (read_per_time, "50/s", 50.0),
+    (read_per_time, "0.5/s", 0.5),
+    (read_per_time, "30/m", 0.5),
+    (read_per_time, "1800/h", 0.5),
 ]
 
 NOTHING: tuple[object, ...] = (None, [], {}, "")
 BAD: list[tuple[Callable[[object], object], object, str]] = [
     *(
         (read, value, "")
-        for read in (read_text, read_name, read_switch, read_count, read_duration, read_size)
+        for read in (
+            read_text,
+            read_name,
+            read_switch,
+            read_count,
+            read_duration,
+            read_per_time,
+            read_size,
+            word_of(Access),
+        )
         for value in NOTHING
     ),
     (read_name, "-a", "must be a name"),
@@ -74,6 +96,17 @@ BAD: list[tuple[Callable[[object], object], object, str]] = [
     (read_size, "0", "1 byte or more"),
     (one_of(*LOG_LEVELS), "verbose", "must be debug, info, warning, error or critical"),
     (one_of(*LOG_LEVELS), None, "must be debug"),
+    (word_of(Access), "private", "must be header-token, ephemeral-token, upstream or public"),
+    (duration_within(1.0, 2.0, BRIEF), "999ms", BRIEF),
+    (duration_within(1.0, 2.0, BRIEF), "2001ms", BRIEF),
+    (duration_within(1.0, 2.0, BRIEF), "2", "with its unit"),
+    (read_per_time, "0/s", "more than zero"),
+    (read_per_time, "0.000/h", "more than zero"),
+    (read_per_time, "-1/s", "50/s"),
+    (read_per_time, "50", "50/s"),
+    (read_per_time, "50/d", "50/s"),
+    (read_per_time, "50 / s", "50/s"),
+    (read_per_time, "1e3/s", "50/s"),
 ]
 
 
@@ -96,7 +129,17 @@ def test_bad_value_is_one_sentence(read: Callable[[object], object], value: obje
 
 
 @pytest.mark.parametrize(
-    "read", [read_name, read_switch, read_count, read_duration, read_size, one_of("a", "b")]
+    "read",
+    [
+        read_name,
+        read_switch,
+        read_count,
+        read_duration,
+        read_per_time,
+        read_size,
+        one_of("a", "b"),
+        word_of(Access),
+    ],
 )
 def test_sentence_never_quotes_the_value(read: Callable[[object], object]) -> None:
     """A value may be a misplaced secret."""

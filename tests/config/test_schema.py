@@ -49,8 +49,25 @@ def test_default_configuration_keeps_to_the_schema_that_it_names() -> None:
         config(top="admin: '${A}'\nlimits: {body: '${B}', streams: '${C}'}\n"),
         config(principals="- {name: a, token: [aaaaaaaaaaaa, bbbbbbbbbbbb]}"),
         config(top="limits: {body: 8192}\n"),
+        config(top="token_store: redis://user:p@redis/0\n"),
+        config(top="token_store: '${STORE}'\n"),
+        config("{name: a, path: /a, upstream: b, stream: {max_age: null, unavailable: '${U}'}}"),
+        config("{name: a, path: /a, upstream: b, cors: {origins: ['*']}}"),
+        config(principals="- {name: a, token: aaaaaaaaaaaa, issue_rate: {rate: 1/h}}"),
     ],
-    ids=["every-key", "least", "empty", "references", "two-tokens", "number"],
+    ids=[
+        "every-key",
+        "least",
+        "empty",
+        "references",
+        "two-tokens",
+        "number",
+        "redis",
+        "store-reference",
+        "endless",
+        "every-origin",
+        "rate",
+    ],
 )
 def test_good_files_are_valid(text: str) -> None:
     """What the gateway takes, editors take."""
@@ -76,6 +93,14 @@ def test_good_files_are_valid(text: str) -> None:
         config(upstreams="b: ftp://h"),
         config(upstreams="b: {servers: ['http://h', 'http://i']}"),
         config(upstreams="b: {}"),
+        config(top="token_store: http://h\n"),
+        config(top="admin: {address: 'h:1', token: short}\n"),
+        config("{name: a, path: /a, upstream: b, ephemeral_token: {}}"),
+        config("{name: a, path: /a, upstream: b, ephemeral_token: {issue_path: /t, carry: post}}"),
+        config("{name: a, path: /a, upstream: b, cors: {origins: [x]}}"),
+        config("{name: a, path: /a, upstream: b, cors: {origins: []}}"),
+        config("{name: a, path: /a, upstream: b, stream: {max_age: 4}}"),
+        config(principals="- {name: a, token: aaaaaaaaaaaa, issue_rate: {rate: 50}}"),
     ],
 )
 def test_bad_files_are_not_valid(text: str) -> None:

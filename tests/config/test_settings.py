@@ -41,11 +41,13 @@ def test_secrets_are_compared_by_value() -> None:
     [
         (Access.UPSTREAM, StreamSettings(), True),
         (Access.UPSTREAM, None, False),
+        (Access.EPHEMERAL_TOKEN, StreamSettings(), True),
+        (Access.EPHEMERAL_TOKEN, None, False),
         (Access.HEADER_TOKEN, StreamSettings(), False),
         (Access.PUBLIC, StreamSettings(), False),
     ],
 )
 def test_stream_rules_bind_by_access(access: Access, stream: StreamSettings | None, bound: bool) -> None:
-    """Only a declared stream whose upstream decides is bound to the stream rules."""
+    """Only a declared stream that no header token opens is bound to the stream rules."""
     route = RouteSettings(name="a", path="/a", upstream="u", access=access, stream=stream)
     assert route.token_stream is bound

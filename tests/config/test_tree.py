@@ -72,6 +72,20 @@ def test_only_unquoted_null_is_nothing(text: str) -> None:
     assert ScalarNode(Mark(1, 1), text, plain=False).value == text
 
 
+@pytest.mark.parametrize(
+    ("text", "plain", "says"),
+    [("null", True, True), ("~", True, True), ("", True, False), ("null", False, False), ("4h", True, False)],
+    ids=["null", "tilde", "empty", "quoted", "value"],
+)
+def test_null_is_said_in_words(text: str, plain: bool, says: bool) -> None:
+    """A key whose value is null was given, one without a value was not."""
+    node = ScalarNode(Mark(1, 4), text, plain=plain)
+    document = Document(MappingNode(Mark(1, 1), {"a": Entry(Mark(1, 1), node)}))
+    assert document.says_null(("a",)) is says
+    assert not document.says_null(("a", "b"))
+    assert not document.says_null(("b",))
+
+
 def test_data_shares_nothing() -> None:
     """A node that aliases repeat becomes as many copies."""
     data = to_data(SequenceNode(Mark(1, 1), (_ITEM, _ITEM)))

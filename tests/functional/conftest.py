@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 from tests.fakes.behaviours import BEHAVIOURS
 from tests.fakes.recorder import OK, Recorder
+from tests.fakes.redis_server import RedisServer, running_redis
 from tests.fakes.upstream import ScriptedUpstream
+from tests.functional.process import GatewayProcess
 from tests.functional.running import RunningGateway
 
 LIMIT = 4 * 1024 * 1024
 StartGateway = Callable[[str], Awaitable[RunningGateway]]
+StartInstance = Callable[[str], Awaitable[GatewayProcess]]
 
 
 class StartUpstream(Protocol):
@@ -81,3 +85,27 @@ async def start_recorder() -> AsyncIterator[StartRecorder]:
             return recorder
 
         yield start
+
+
+@pytest.fixture
+async def start_instance(tmp_path: Path) -> AsyncIterator[StartInstance]:
+    """Start gateway processes from YAML text; each is gone after the test."""
+    async with AsyncExitStack() as stack:
+        files = (tmp_path / f"instance-{number}.yaml" for number in range(9))
+
+        async def start(text: str) -> GatewayProcess:
+            file = next(files)
+            file.write_text(text)
+            process = await GatewayProcess.launch(file)
+            stack.push_async_callback(process.kill)
+            await process.started()
+            return process
+
+        yield start
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis of this test's own."""
+    with running_redis(tmp_path) as server:
+        yield server

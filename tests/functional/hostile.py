@@ -14,6 +14,7 @@ from tests.functional.cases import Case, expand, resolve
 from tests.functional.configuration import HEAD
 from tests.functional.conftest import StartGateway, StartRecorder
 from tests.functional.running import GOOD, OTHER_TOKEN, TOKEN, RunningGateway
+from tests.functional.tokens import issue
 
 PATIENCE_SECONDS = 3.0
 QUIET_SECONDS = 0.2
@@ -29,8 +30,11 @@ VALUES = {
     "SSE": "/events/stream",
     "SSEDIR": "/events",
     "SSE1": "events",
-    "SSETOK": "3f0e7c1a-9d52-4a60-8a55-0c6f4f1f6c11",
 }
+EVENTS = b"data: recorded\n\n"
+STREAM = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n" % len(EVENTS) + EVENTS
+)
 ROUTES = """
 routes:
   - {name: api-root, path: /api, upstream: recorder}
@@ -39,6 +43,16 @@ routes:
   - {name: open, path: /open/*, upstream: recorder, access: public}
   - {name: events, path: /events/stream, upstream: recorder, access: upstream, stream: {}}
 """
+TOKEN_ROUTE = """
+  - name: minted
+    path: /minted/*
+    upstream: recorder
+    access: ephemeral-token
+    ephemeral_token: {issue_path: /tokens/minted}
+    stream: {}
+"""
+# The recorder answers a path that ends so with the case's own reply.
+MINTED = {"SSE": "/minted/up", "SSEDIR": "/minted", "SSE1": "minted"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +76,20 @@ principals:
 upstreams: {{recorder: 'http://127.0.0.1:{port}'}}
 limits: {{body: 8MiB}}
 """
-    return HEAD + principals + ROUTES
+    return HEAD + principals + ROUTES + TOKEN_ROUTE
 
 
 async def check(case: Case, start_gateway: StartGateway, start_recorder: StartRecorder) -> None:
     """Play the case, then an ordinary request, and enforce every rule."""
-    reply = expand(case.reply, VALUES).encode("latin-1") if case.reply else OK
+    plain = STREAM if case.needs == "sse" else OK
+    reply = expand(case.reply, VALUES).encode("latin-1") if case.reply else plain
     recorder = await start_recorder(reply=reply, close_after=case.close)
     evil = await start_recorder()
     gateway = await start_gateway(hostile_configuration(recorder.port))
-    outcome = await _play(case, gateway, recorder, {**VALUES, "EVILPORT": str(evil.port)})
+    values = {**VALUES, "EVILPORT": str(evil.port)}
+    if case.needs == "sse":
+        values |= MINTED | await _mint(gateway)
+    outcome = await _play(case, gateway, recorder, values)
     _check_client(case, outcome)
     assert outcome.requests <= case.upstream.get("max_requests", 1_000), recorder.seen
     await _check_next(case, gateway)
@@ -79,6 +97,11 @@ async def check(case: Case, start_gateway: StartGateway, start_recorder: StartRe
     assert evil.connections == 0
     for pattern in case.log.get("must_not_match", ()):
         assert not _search(pattern, gateway.logs.text, outcome)
+
+
+async def _mint(gateway: RunningGateway) -> dict[str, str]:
+    token = (await issue(gateway, "minted")).token
+    return {"SSETOK": token, "SSETOK%": "".join(f"%{byte:02x}" for byte in token.encode())}
 
 
 async def _play(

@@ -68,6 +68,12 @@ class GatewayProcess:
         self.lines.append(line)
         return line
 
+    async def logged(self, event: str, *, count: int = 1, **fields: object) -> dict[str, Any]:
+        """Read the log until an event with these fields stands in it `count` times."""
+        while len(found := [e for e in map(json.loads, self.lines) if _is(e, event, fields)]) < count:
+            await soon(self._next_line())
+        return dict(found[count - 1])
+
     async def call(self, target: str, fields: Fields = (), *, admin: bool = False) -> Message:
         """Make one call."""
         client = await self.client(admin=admin)
@@ -112,6 +118,10 @@ class GatewayProcess:
         if self._process.returncode is None:
             self._process.kill()
             await self.ended()
+
+
+def _is(line: dict[str, Any], event: str, fields: dict[str, object]) -> bool:
+    return line["event"] == event and all(line.get(name) == value for name, value in fields.items())
 
 
 def _port(address: str) -> int:

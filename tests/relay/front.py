@@ -8,6 +8,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from tentaculo.access.ephemeral_tokens import EphemeralTokens
+from tentaculo.access.memory_store import MemoryStore
 from tentaculo.config.loader import load_text
 from tentaculo.relay.listener import Listener
 from tentaculo.relay.relay import Relay
@@ -43,7 +45,16 @@ class Front:
         self._loop = asyncio.get_running_loop()
         logs = Logs(settings.log, self.logs, secret_names=credential_names(settings))
         snapshot = build_snapshot(settings, metrics=self._metrics, deadlines=self.deadlines)
-        self.relay = Relay(snapshot, logs, self._metrics, Streams(settings.limits.streams), self._loop)
+        self.tokens = EphemeralTokens(MemoryStore(clock=self.clock), self._metrics.tokens)
+        self.relay = Relay(
+            snapshot=snapshot,
+            logs=logs,
+            metrics=self._metrics,
+            streams=Streams(settings.limits.streams),
+            tokens=self.tokens,
+            deadlines=self.deadlines,
+            loop=self._loop,
+        )
         self.listener = Listener(
             self.relay,
             limits=settings.limits,

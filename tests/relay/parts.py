@@ -13,9 +13,11 @@ from aiohttp.http import HttpRequestParser
 from aiohttp.web_protocol import RequestHandler
 
 from tentaculo.access.principals import Principals
+from tentaculo.access.standings import Standings
 from tentaculo.config.settings import PrincipalSettings, RouteSettings, Server, Settings, UpstreamSettings
 from tentaculo.errors import GatewayError, TooManyStreams
 from tentaculo.relay.answer import Answer
+from tentaculo.relay.opening import own_cookies
 from tentaculo.relay.plan import RoutePlan, compile_route
 from tentaculo.relay.request import Request
 from tentaculo.telemetry.metrics import Metrics
@@ -58,6 +60,8 @@ def plan_of(
         pool=Pool(upstream, Deadlines()),
         upstream=upstream,
         metrics=(metrics or Metrics(version="0")).route(route.name),
+        standings=Standings(),
+        own_cookies=bool(own_cookies(settings.routes)),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tentaculo.relay.streams import Endable, Streams
 from tests.fakes.client import RawClient, request, told
 from tests.fakes.gates import eventually
 from tests.fakes.messages import Cut
@@ -169,25 +168,14 @@ async def test_stream_of_a_client_that_leaves(front: Front, upstream: ScriptedUp
     assert len(front.logs.named("stream.ended")) == 1
 
 
-class KeptStreams(Streams):
-    """Streams that keep the last one."""
-
-    last: Endable
-
-    def opened(self, stream: Endable) -> None:
-        """Count and keep."""
-        super().opened(stream)
-        self.last = stream
-
-
 async def test_stream_that_is_over_already(front: Front, upstream: ScriptedUpstream) -> None:
     """Whoever still wants to end it comes too late."""
-    front.relay.streams = streams = KeptStreams(1)
     client, _ = await opened(front, upstream)
+    (stream,) = front.relay.streams._open
     upstream.events.put_nowait(None)
     await client.until(b"0\r\n\r\n")
     await front.logs.wait_for("stream.ended")
-    streams.last.end_stream("draining")
+    stream.end_stream("draining")
     await client.send(request("GET", "/health"))
     assert (await client.reply()).status == 200
     assert [event["end_reason"] for event in front.logs.named("stream.ended")] == ["upstream_closed"]

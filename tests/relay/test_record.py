@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tentaculo.access.ephemeral_tokens import EphemeralTokens
+from tentaculo.access.memory_store import MemoryStore
 from tentaculo.access.principals import Principal
 from tentaculo.config.settings import LogSettings
 from tentaculo.errors import (
@@ -48,11 +50,13 @@ class Desk:
         self._backend = backend
         self._registry = (metrics := Metrics(version="0")).registry
         self.relay = Relay(
-            build_snapshot(settings_of(route_of()), metrics=metrics, deadlines=Deadlines()),
-            Logs(LogSettings(level="debug", format="json"), self.lines.append),
-            metrics,
-            Streams(10),
-            asyncio.get_running_loop(),
+            snapshot=build_snapshot(settings_of(route_of()), metrics=metrics, deadlines=Deadlines()),
+            logs=Logs(LogSettings(level="debug", format="json"), self.lines.append),
+            metrics=metrics,
+            streams=Streams(10),
+            tokens=EphemeralTokens(MemoryStore(), metrics.tokens),
+            deadlines=Deadlines(),
+            loop=asyncio.get_running_loop(),
             clock=self.clock,
             new_request_id=lambda: "id-1",
         )
@@ -212,7 +216,7 @@ async def test_request_without_a_route(desk: Desk) -> None:
 async def test_stream_that_opens(desk: Desk) -> None:
     """A stream is logged and counted when it opens, before it is over."""
     record = desk.record()
-    record.stream_opened(())
+    record.stream_opened((), "")
     event = desk.event
     assert (event["event"], event["route"], event["status"]) == ("stream.opened", "api", 200)
     assert event["duration_ms"] == 1500.0
@@ -248,7 +252,7 @@ async def test_stream_that_ends(
 ) -> None:
     """A stream ends for one named reason, in the log and in the metrics; its length is no request's."""
     record = desk.record()
-    record.stream_opened(())
+    record.stream_opened((), "")
     answer = desk.answer(STREAM, b"data")
     desk.lines.clear()
     desk.clock.advance(10.0)

@@ -1,4 +1,4 @@
-"""The chain from an event, or a record of the standard library, to a line."""
+"""The chain from an event to a line."""
 
 from __future__ import annotations
 
@@ -7,59 +7,15 @@ import json
 import logging
 import re
 import sys
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from tentaculo.config.settings import LogSettings
 from tentaculo.telemetry.logs import Logs, Stamp, json_line
 from tests.fakes.client import request
-
-SECRET = "S3cr3tAbC-123_xyz"
-FORMATS = pytest.mark.parametrize("shape", ["json", "console"])
-
-
-class Lines:
-    """A sink that keeps what it gets."""
-
-    def __init__(self) -> None:
-        self.raw: list[bytes] = []
-
-    def __call__(self, line: bytes) -> None:
-        self.raw.append(line)
-
-    @property
-    def text(self) -> str:
-        """Return all of it."""
-        return b"".join(self.raw).decode()
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        """Return the lines as JSON."""
-        return [json.loads(line) for line in self.raw]
-
-
-@pytest.fixture
-def lines() -> Lines:
-    """Return an empty sink."""
-    return Lines()
-
-
-@pytest.fixture
-def make_logs(lines: Lines) -> Iterator[Callable[..., Logs]]:
-    """Return a maker of logs into the sink; what it attached is detached."""
-    made: list[Logs] = []
-
-    def make(shape: str = "json", level: str = "debug", **options: Any) -> Logs:
-        made.append(Logs(LogSettings(level=level, format=shape, sanitize=("own_name",)), lines, **options))
-        return made[-1]
-
-    yield make
-    for logs in made:
-        logs.detach()
+from tests.telemetry.sinks import FORMATS, SECRET, Lines, fail
 
 
 def test_line(make_logs: Callable[..., Logs], lines: Lines) -> None:
@@ -180,13 +136,6 @@ class Worse(Exception):
         return super().__getattribute__(name)
 
 
-def fail(fault: BaseException) -> None:
-    """Raise with a secret in a local variable."""
-    token = SECRET
-    assert token
-    raise fault
-
-
 @FORMATS
 def test_traceback(shape: str, make_logs: Callable[..., Logs], lines: Lines) -> None:
     """A traceback is there without local variables and without the secrets of its messages."""
@@ -231,71 +180,6 @@ def test_secret_names(make_logs: Callable[..., Logs], lines: Lines) -> None:
     """The configuration's names and the caller's are masked too."""
     make_logs(secret_names=["X-Operator"]).logger.info("a", url="/e?own_name=1&x-operator=2&x=3")
     assert lines.events[0]["url"] == "/e?own_name=***&x-operator=***&x=3"
-
-
-@FORMATS
-def test_records(shape: str, make_logs: Callable[..., Logs], lines: Lines) -> None:
-    """Records of the standard library pass the same chain: arguments, exceptions and stacks."""
-    make_logs(shape).attach_standard_library()
-    logger = logging.getLogger("someone.else")
-    logger.info("got %s and %r", f"/e?token={SECRET}", {"X-Token": SECRET})
-    logger.debug("%(token)s", {"token": f"Bearer {SECRET}"}, stack_info=True)
-    logger.error("wrong %s %s", *[f"token={SECRET}"])
-    logger.log(5, "below")
-    logger.log(25, "between")
-    try:
-        fail(ValueError(f"token={SECRET}"))
-    except ValueError:
-        logger.exception("failed")
-    assert SECRET not in lines.text
-    assert "got /e?token=***" in lines.text
-    assert "Stack (most recent call last)" in lines.text
-    assert "wrong %s %s" in lines.text
-    assert "ValueError: token=***" in lines.text
-    assert "below" not in lines.text
-    assert "someone.else" in lines.text
-    if shape == "json":
-        assert [event["level"] for event in lines.events] == ["info", "debug", "error", "info", "error"]
-
-
-def test_warnings(make_logs: Callable[..., Logs], lines: Lines) -> None:
-    """Warnings are events."""
-    make_logs().attach_standard_library()
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        logging.captureWarnings(False)
-        logging.captureWarnings(True)
-        warnings.warn(f"token={SECRET}", stacklevel=1)
-    assert lines.events[0]["logger"] == "py.warnings"
-    assert SECRET not in lines.text
-
-
-def test_detach_restores() -> None:
-    """Afterwards the standard library's logging is as it was, however often one attached."""
-    root, access = logging.getLogger(), logging.getLogger("aiohttp.access")
-    before = (root.handlers, list(root.handlers), root.level, access.disabled, warnings.showwarning)
-    logs = Logs(LogSettings(level="error"), Lines())
-    logs.detach()
-    logs.attach_standard_library()
-    logs.attach_standard_library()
-    assert access.disabled
-    assert root.level == logging.ERROR
-    logs.detach()
-    logs.detach()
-    assert (root.handlers, list(root.handlers), root.level, access.disabled, warnings.showwarning) == before
-
-
-def test_captured_warnings_stay_captured() -> None:
-    """Who captured warnings before goes on capturing them."""
-    logging.captureWarnings(True)
-    try:
-        captured = warnings.showwarning
-        logs = Logs(LogSettings(), Lines())
-        logs.attach_standard_library()
-        logs.detach()
-        assert warnings.showwarning is captured
-    finally:
-        logging.captureWarnings(False)
 
 
 @FORMATS

@@ -29,7 +29,7 @@ def test_exposition_is_that_of_the_library() -> None:
     """Counted as plain numbers, the series are those that prometheus-client's own classes would show."""
     own, library = CollectorRegistry(), CollectorRegistry()
     tallies = Tallies()
-    own.register(tallies)
+    tallies.show_in(own)
     counter = Counter(SERIES[0], "", ["route", "method", "status_class"], registry=library)
     histogram = Histogram(f"{SERIES[1]}_seconds", "", ["route"], registry=library, buckets=REQUEST_SECONDS)
     for route in ("api", "events"):

@@ -232,3 +232,22 @@ def test_what_is_said_never_breaks_lines(said: list[Field]) -> None:
     assert all(b": " in line and b"\n" not in line for line in lines(found))
     assert lines(found)[0].endswith(b"10.0.0.1")
     ip_address(found.client)
+
+
+@pytest.mark.parametrize(
+    ("said", "own", "scheme"),
+    [
+        ([(b"X-Forwarded-Proto", b"https")], "http", "https"),
+        ([(b"x-forwarded-proto", b"HTTPS")], "http", "https"),
+        ([(b"X-Forwarded-Proto", b"http")], "https", "http"),
+        ([(b"X-Forwarded-Proto", b"https"), (b"X-Forwarded-Proto", b"http")], "http", "http"),
+        ([(b"X-Forwarded-Proto", b"wss")], "http", "http"),
+        ([(b"X-Forwarded-Proto", b"https, http")], "http", "http"),
+        ([], "https", "https"),
+        ([], "http", "http"),
+    ],
+    ids=["https", "capitals", "http", "last counts", "another", "list", "own TLS", "silence"],
+)
+def test_scheme_that_the_client_used(said: list[Field], own: str, scheme: str) -> None:
+    """Whether the browser came by TLS is what the nearest peer says; only a plain word for it counts."""
+    assert origin(*said, peer=Peer("10.0.0.1", trusted=True, scheme=own)).scheme == scheme

@@ -10,6 +10,10 @@ from tentaculo.wire.headers import (
     bearer_token,
     connection_options,
     field_lines,
+    request_names,
+    response_names,
+    sort_request_fields,
+    sort_response_fields,
 )
 from tests.wire.fields import REQUEST_NAMES, SEEN, reply, requests, sort, written
 
@@ -271,3 +275,32 @@ def test_field_lines() -> None:
     """Static fields become lines, in order, as Latin-1."""
     assert field_lines([("A", "1"), ("b", "caf\xe9"), ("A", "")]) == b"A: 1\r\nb: caf\xe9\r\nA: \r\n"
     assert field_lines([]) == b""
+
+
+def test_cookies_are_set_apart_where_some_may_be_the_gateways() -> None:
+    """They are read and not passed; where none can be the gateway's they pass like any field."""
+    sent = [(b"Cookie", b"a=1"), (b"Accept", b"*/*"), (b"cookie", b"b=2")]
+    tables = [
+        request_names(credentials=["X-T"], identity="X-P", remove=(), own_cookies=own)
+        for own in (True, False)
+    ]
+    apart, passed = (sort_request_fields(sent, table, keep_credentials=False) for table in tables)
+    assert (apart.cookies, written(apart.kept)) == ([b"a=1", b"b=2"], [(b"Accept", b"*/*")])
+    assert (passed.cookies, written(passed.kept)) == ([], sent)
+
+
+def test_removal_does_not_hide_the_gateways_cookies() -> None:
+    """They are for the gateway, so it reads them where the upstream gets none."""
+    table = request_names(credentials=["X-T"], identity="X-P", remove=["Cookie"], own_cookies=True)
+    found = sort_request_fields([(b"Cookie", b"a=1")], table, keep_credentials=True)
+    assert (found.cookies, found.kept) == ([b"a=1"], [])
+
+
+def test_upstreams_word_on_origins_is_replaced() -> None:
+    """Where the gateway decides which origins may read a reply, the upstream has no say; else it has."""
+    sent = [(b"Access-Control-Allow-Origin", b"*"), (b"access-control-max-age", b"5"), (b"ETag", b"1")]
+    ours, theirs = (
+        sort_response_fields(sent, response_names(remove=(), cors=cors)) for cors in (True, False)
+    )
+    assert written(ours.kept) == [(b"ETag", b"1")]
+    assert written(theirs.kept) == sent

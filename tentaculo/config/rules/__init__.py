@@ -7,13 +7,26 @@ from collections.abc import Iterator
 from tentaculo.config.draft import Draft
 from tentaculo.config.problems import Finding
 from tentaculo.config.rules.conflicts import conflicting_routes
+from tentaculo.config.rules.cors import cors_faults
+from tentaculo.config.rules.ephemeral_tokens import ephemeral_token_faults
+from tentaculo.config.rules.issue_paths import issue_path_faults
 from tentaculo.config.rules.listeners import listener_faults
 from tentaculo.config.rules.presence import missing_keys
 from tentaculo.config.rules.principals import principal_faults
 from tentaculo.config.rules.routes import route_faults
 from tentaculo.config.rules.upstreams import upstream_faults
 
-_RULES = (missing_keys, listener_faults, principal_faults, upstream_faults, route_faults, conflicting_routes)
+_RULES = (
+    missing_keys,
+    listener_faults,
+    principal_faults,
+    upstream_faults,
+    route_faults,
+    ephemeral_token_faults,
+    issue_path_faults,
+    cors_faults,
+    conflicting_routes,
+)
 
 
 def apply_rules(draft: Draft) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ def conflicting_routes(draft: Draft) -> Iterator[Finding]:
     entries = ((str(index), _pattern(route)) for index, route in enumerate(routes) if _is_clear(draft, route))
     for kind, first, second in find_conflicts(entries):
         path = ("routes", int(second), "path")
-        other = f"routes[{first}] in line {draft.document.locate(('routes', int(first))).line}"
+        other = draft.refer(("routes", int(first)))
         if kind == "ambiguous":
             yield Finding(path, f"is as specific as the path of {other}, so none of the two would win")
         elif _EMPTY_SEGMENT not in routes[int(second)].section.allow_in_path:

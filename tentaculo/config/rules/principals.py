@@ -1,4 +1,4 @@
-"""Principals can be told apart and may use routes that there are; header-token routes have someone."""
+"""Principals can be told apart and may use routes that there are; routes that demand a token have someone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tentaculo.config.rules.presence import repeated_names
 from tentaculo.config.settings import Access
 
 _ALL = "*"
+_DEMANDS = {Access.HEADER_TOKEN: "a header token", Access.EPHEMERAL_TOKEN: "an ephemeral token"}
 
 
 def principal_faults(draft: Draft) -> Iterator[Finding]:
@@ -37,20 +38,18 @@ def _closed_routes(draft: Draft, matched: _Matched) -> Iterator[Finding]:
         draft.is_clear("principals", index, "routes") for index in range(len(principals))
     ):
         return
-    checked = [route for route in draft.routes if route.access is Access.HEADER_TOKEN]
+    checked = [route for route in draft.routes if route.access in _DEMANDS]
     checked = [route for route in checked if draft.is_clear(*route.path, "access")]
     if checked and not principals:
-        yield Finding(
-            ("principals",), "at least one principal is required, since a route demands a header token"
-        )
+        demand = _DEMANDS[checked[0].access]
+        yield Finding(("principals",), f"at least one principal is required, since a route demands {demand}")
         return
     globs = {glob for section in principals for glob in section.routes or (_ALL,)}
     open_names = {name for glob in globs for name in matched.by(glob)}
     for route in checked:
         if route.section.name is not None and route.section.name not in open_names:
-            yield Finding(
-                (*route.path, "name"), "no principal may use this route, which demands a header token"
-            )
+            demand = _DEMANDS[route.access]
+            yield Finding((*route.path, "name"), f"no principal may use this route, which demands {demand}")
 
 
 class _Matched:

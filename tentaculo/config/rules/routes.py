@@ -11,6 +11,8 @@ from tentaculo.config.rules.presence import repeated_fields, repeated_names
 from tentaculo.config.settings import Access
 from tentaculo.wire.target import spell_path
 
+_CHECKED = frozenset({Access.HEADER_TOKEN, Access.EPHEMERAL_TOKEN})
+_STREAMS_ONLY = frozenset({Access.UPSTREAM, Access.EPHEMERAL_TOKEN})
 _STREAM_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _EVERYTHING = "/"
 
@@ -34,24 +36,24 @@ def _upstream(draft: Draft, route: RouteDraft) -> Iterator[Finding]:
         near = get_close_matches(name, draft.file.upstreams, n=1)
         hint = f'; did you mean "{near[0]}"?' if near else ""
         yield Finding(path, f"there is no upstream {draft.document.quote(path)}{hint}")
-    elif upstream.credential is not None and route.access is not Access.HEADER_TOKEN:
+    elif upstream.credential is not None and route.access not in _CHECKED:
         message = f"has a credential of its own, which a route with access {route.access} must not spend"
         yield Finding(path, message)
 
 
 def _stream(draft: Draft, route: RouteDraft) -> Iterator[Finding]:
-    section = route.section
-    if route.access is not Access.UPSTREAM:
+    section, access = route.section, route.access
+    if access not in _STREAMS_ONLY:
         return
     if section.stream is None and draft.is_clear(*route.path, "stream"):
-        message = 'access upstream is for event streams only, so the route must hold "stream: {}"'
+        message = f'access {access} is for event streams only, so the route must hold "stream: {{}}"'
         yield Finding((*route.path, "access"), message)
     if not _STREAM_METHODS.issuperset(section.methods or ()):
         yield Finding(
-            (*route.path, "methods"), "with access upstream only GET, HEAD and OPTIONS can be taken"
+            (*route.path, "methods"), f"with access {access} only GET, HEAD and OPTIONS can be taken"
         )
     if section.allow_in_path:
-        yield Finding((*route.path, "allow_in_path"), "must be empty with access upstream")
+        yield Finding((*route.path, "allow_in_path"), f"must be empty with access {access}")
 
 
 def _rewrite(draft: Draft, route: RouteDraft) -> Iterator[Finding]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tentaculo.config.draft import Draft
-from tentaculo.config.models import UpstreamSection
 from tentaculo.config.problems import Finding, YamlPath
+from tentaculo.config.upstream_models import UpstreamSection
 
 
 def upstream_faults(draft: Draft) -> Iterator[Finding]:

@@ -43,6 +43,21 @@ def test_header_token_route_needs_a_principal() -> None:
     assert problems_of(without) == [f"principals: {NOBODY}"]
 
 
+STREAM = (
+    "{name: live, path: /live, upstream: backend, access: ephemeral-token, stream: {}, "
+    "ephemeral_token: {issue_path: /token}}"
+)
+
+
+def test_ephemeral_token_route_needs_a_principal() -> None:
+    """A stream whose tokens nobody can be issued is closed as a header-token route is."""
+    nobody = "at least one principal is required, since a route demands an ephemeral token"
+    assert problems_of(config(STREAM, principals="[]")) == [f"principals: {nobody}"]
+    closed = "no principal may use this route, which demands an ephemeral token"
+    assert problems_of(config(ROUTE, STREAM, principals=_principal("[api]"))) == [f"routes[1].name: {closed}"]
+    assert problems_of(config(ROUTE, STREAM, principals=_principal("[api, live]"))) == []
+
+
 def test_public_routes_need_no_principal() -> None:
     """A file whose routes ask for no token has no principals."""
     assert problems_of(config(PUBLIC, principals="[]")) == []

@@ -47,11 +47,12 @@ def test_unclear_upstream_may_be_named(upstreams: str) -> None:
     [
         ("access: public", True),
         ("access: upstream, stream: {}", True),
+        ("access: ephemeral-token, stream: {}, ephemeral_token: {issue_path: /t}", False),
         ("access: header-token", False),
         ("", False),
         ("access: header-token, stream: {}", False),
     ],
-    ids=["public", "upstream", "header-token", "omitted", "stream"],
+    ids=["public", "upstream", "ephemeral-token", "header-token", "omitted", "stream"],
 )
 def test_own_credential_is_spent_for_checked_callers_only(access: str, spends: bool) -> None:
     """The gateway's secret goes upstream only where it checked the caller itself."""
@@ -104,6 +105,31 @@ def test_own_credential_is_spent_for_checked_callers_only(access: str, spends: b
 def test_upstream_access_is_for_streams(options: str, problems: list[str]) -> None:
     """What passes without the gateway's check is a declared stream that takes GET only."""
     assert _problems(options) == [f"routes[1].{problem}" for problem in problems]
+
+
+@pytest.mark.parametrize(
+    ("options", "problems"),
+    [
+        ("stream: {}, methods: [GET, HEAD, OPTIONS]", []),
+        (
+            "enabled: true",
+            ['access: access ephemeral-token is for event streams only, so the route must hold "stream: {}"'],
+        ),
+        (
+            "stream: {}, methods: [POST]",
+            ["methods: with access ephemeral-token only GET, HEAD and OPTIONS can be taken"],
+        ),
+        (
+            "stream: {}, allow_in_path: ['//']",
+            ["allow_in_path: must be empty with access ephemeral-token"],
+        ),
+    ],
+    ids=["good", "undeclared", "post", "in-path"],
+)
+def test_ephemeral_tokens_are_for_streams(options: str, problems: list[str]) -> None:
+    """What a token opens is a declared stream that takes GET only."""
+    found = _problems(f"access: ephemeral-token, ephemeral_token: {{issue_path: /t}}, {options}")
+    assert found == [f"routes[1].{problem}" for problem in problems]
 
 
 @pytest.mark.parametrize(

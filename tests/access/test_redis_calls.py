@@ -1,0 +1,227 @@
+"""Running scripts: one round trip, one time limit, one error."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tentaculo.access.redis_breaker import FIRST
+from tentaculo.access.redis_calls import RedisCalls
+from tentaculo.access.redis_client import make_client
+from tentaculo.access.redis_scripts import Script
+from tentaculo.access.redis_url import read_url
+from tentaculo.access.store import TokenStoreUnavailable
+from tests.fakes.clock import Clock
+from tests.fakes.redis_server import RedisServer, running_redis
+
+ECHO = Script("return {KEYS[1], ARGV[1]}")
+WRITE = Script("return redis.call('SET', KEYS[1], ARGV[1])")
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """One Redis for the tests of this file."""
+    with running_redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def server(shared_server: RedisServer) -> RedisServer:
+    """An empty Redis that knows no script."""
+    shared_server.command("FLUSHALL")
+    shared_server.command("SCRIPT", "FLUSH")
+    shared_server.command("CONFIG", "RESETSTAT")
+    return shared_server
+
+
+@pytest.fixture
+async def calls(server: RedisServer) -> AsyncIterator[RedisCalls]:
+    """Calls that wait long, so that a busy machine fails none of them."""
+    calls = RedisCalls(make_client(read_url(server.url), timeout=5), timeout=5)
+    yield calls
+    await calls.close()
+
+
+def commands(server: RedisServer) -> dict[str, int]:
+    """Return how often clients ran each command since the fixture."""
+    lines = server.command("INFO", "commandstats").decode().split()
+    counted = (line.removeprefix("cmdstat_").split(":calls=") for line in lines if ":calls=" in line)
+    return {
+        name: int(rest.split(",")[0])
+        for name, rest in counted
+        if name in ("evalsha", "eval", "hello", "auth")
+    }
+
+
+async def fault_of(calls: RedisCalls, script: Script = WRITE) -> str:
+    """Return what a failing call says."""
+    with pytest.raises(TokenStoreUnavailable) as caught:
+        await calls.run(script, ["key"], ["s3cret"])
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+    return str(caught.value)
+
+
+async def test_one_round_trip(server: RedisServer, calls: RedisCalls) -> None:
+    """A script travels once, afterwards its name is enough, also when the server forgot it in between."""
+    for _ in range(3):
+        assert await calls.run(ECHO, ["key"], ["value"]) == [b"key", b"value"]
+    assert commands(server) == {"evalsha": 3, "eval": 1}
+    server.command("SCRIPT", "FLUSH")
+    assert await calls.run(ECHO, ["key"], ["value"]) == [b"key", b"value"]
+    assert commands(server) == {"evalsha": 4, "eval": 2}
+
+
+async def test_server_away(server: RedisServer, calls: RedisCalls, tmp_path: object) -> None:
+    """Where nobody listens a call fails at once."""
+    away = RedisCalls(make_client(read_url(f"unix://:s3cret@{tmp_path}/no.sock"), timeout=1), timeout=1)
+    assert "s3cret" not in await fault_of(away)
+    await away.close()
+
+
+@pytest.mark.parametrize(
+    ("before", "script", "after"),
+    [
+        (("LPUSH", "key", "x"), Script("return redis.call('GET', KEYS[1])"), ("DEL", "key")),
+        ((), Script("return error('s3cret')"), ()),
+        ((), Script("this is no Lua: s3cret"), ()),
+        (("REPLICAOF", "127.0.0.1", "1"), WRITE, ("REPLICAOF", "NO", "ONE")),
+        (("CONFIG", "SET", "maxmemory", "1"), WRITE, ("CONFIG", "SET", "maxmemory", "0")),
+        (("CONFIG", "SET", "requirepass", "pw"), WRITE, ("CONFIG", "SET", "requirepass", "")),
+        (("ACL", "SETUSER", "default", "-evalsha", "-eval"), WRITE, ("ACL", "SETUSER", "default", "+@all")),
+    ],
+    ids=[
+        "wrong type",
+        "script fails",
+        "no script",
+        "read-only replica",
+        "out of memory",
+        "no password",
+        "denied",
+    ],
+)
+async def test_faults_of_the_server(
+    server: RedisServer, before: tuple[str, ...], script: Script, after: tuple[str, ...]
+) -> None:
+    """Whatever the server refuses is the store's being unavailable, told by the kind of fault alone."""
+    calls = RedisCalls(make_client(read_url(server.url), timeout=5), timeout=5)
+    with running_command(server, before, after):
+        text = await fault_of(calls, script)
+    await calls.close()
+    assert text.isidentifier()
+
+
+@pytest.mark.parametrize("answer", [b"-LOADING s3cret\r\n", b"?garbage s3cret\r\n", b""], ids=repr)
+async def test_faults_of_the_line(answer: bytes) -> None:
+    """A server that is loading, talks nonsense or hangs up is unavailable."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listener:
+        port = listener.sockets[0].getsockname()[1]
+        calls = RedisCalls(make_client(read_url(f"redis://127.0.0.1:{port}"), timeout=5), timeout=5)
+        assert (await fault_of(calls)).isidentifier()
+        await calls.close()
+
+
+async def test_a_fault_pauses_the_calls(server: RedisServer) -> None:
+    """After a fault calls fail without asking the server, until one is tried again."""
+    clock = Clock()
+    calls = RedisCalls(make_client(read_url(server.url), timeout=5), timeout=5, clock=clock)
+    await fault_of(calls, Script("return error('once')"))
+    asked = commands(server)
+    assert await fault_of(calls, ECHO) == "paused after a fault"
+    assert commands(server) == asked
+    clock.advance(FIRST)
+    assert await calls.run(ECHO, ["key"], ["value"])
+    await calls.close()
+
+
+@pytest.mark.parametrize("connected", [True, False], ids=["connected", "not yet connected"])
+async def test_a_hung_server(server: RedisServer, connected: bool) -> None:
+    """However many call a server that neither answers nor hangs up, none of them waits for half a second."""
+    calls = RedisCalls(make_client(read_url(server.url), timeout=0.3), timeout=0.3)
+    if connected:
+        # As many connections as calls, and a server that was just busy with a thousand other things.
+        await asyncio.gather(*(calls.run(ECHO, ["key"], ["value"]) for _ in range(8)), return_exceptions=True)
+    with server.hung():
+        waited = await asyncio.gather(*(_waited(calls) for _ in range(8)))
+        late = [await _waited(calls) for _ in range(200)]
+    assert max(waited) < 0.5
+    assert max(late) < 0.5
+    assert sum(late) < 0.5 * 3  # nearly all of them at once
+    await _until_back(calls)
+    await calls.close()
+
+
+async def test_a_killed_server(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A server that is killed fails calls at once, and serves them again when it returns, scripts and all."""
+    with running_redis(tmp_path_factory.mktemp("redis")) as server:
+        calls = RedisCalls(make_client(read_url(server.url), timeout=0.3), timeout=0.3)
+        await _until_back(calls)
+        server.kill()
+        assert max([await _waited(calls) for _ in range(20)]) < 0.5
+        server.start()
+        await _until_back(calls)
+        await calls.close()
+
+
+async def test_more_calls_than_room(server: RedisServer, calls: RedisCalls) -> None:
+    """Calls beyond those at once wait their turn; the server sees no more connections than that."""
+    answers = await asyncio.gather(*(calls.run(ECHO, ["key"], [number]) for number in range(300)))
+    assert [int(answer[1]) for answer in answers] == list(range(300))
+    assert int(server.command("INFO", "stats").split(b"total_connections_received:")[1].split()[0]) < 50
+
+
+async def test_a_caller_that_leaves(server: RedisServer, calls: RedisCalls) -> None:
+    """A caller that is cancelled leaves neither an answer for the next one nor a pause."""
+    slow = Script("local n = 0; for i = 1, 3e6 do n = n + i end; return 'slow'")
+    task = asyncio.ensure_future(calls.run(slow, [], []))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert await calls.run(ECHO, ["key"], ["value"]) == [b"key", b"value"]
+
+
+async def test_closed(calls: RedisCalls) -> None:
+    """After close nothing is opened anew."""
+    await calls.close()
+    assert await fault_of(calls) == "closed"
+
+
+class running_command:  # noqa: N801 - used like a function
+    """Run a command before the block, its opposite after it."""
+
+    def __init__(self, server: RedisServer, before: tuple[str, ...], after: tuple[str, ...]) -> None:
+        self._server, self._before, self._after = server, before, after
+
+    def __enter__(self) -> None:
+        if self._before:
+            self._server.command(*self._before)
+
+    def __exit__(self, *_: object) -> None:
+        if self._after:
+            self._server.command(*self._after)
+
+
+async def _waited(calls: RedisCalls) -> float:
+    began = time.monotonic()
+    with pytest.raises(TokenStoreUnavailable):
+        await calls.run(ECHO, ["key"], ["value"])
+    return time.monotonic() - began
+
+
+async def _until_back(calls: RedisCalls) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                await calls.run(ECHO, ["key"], ["value"])
+                return
+            except TokenStoreUnavailable:
+                await asyncio.sleep(0.01)

@@ -1,0 +1,113 @@
+"""A browser of the whole session, a page of each test, and what pages and event streams come from."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import AsyncExitStack
+from typing import Protocol
+
+import pytest
+
+from tests.browser.cable import Cable
+from tests.browser.pages import PageServer
+from tests.fakes.chromium import Chromium, ChromiumMissing, Context, Page
+from tests.fakes.sse_server import SseServer
+from tests.functional.conftest import start_gateway
+
+__all__ = ["start_gateway"]
+
+
+class StartPages(Protocol):
+    """Starts a server of pages."""
+
+    def __call__(self, host: str = ..., port: int = ...) -> Awaitable[PageServer]: ...
+
+
+class StartSseServer(Protocol):
+    """Starts an SSE server."""
+
+    def __call__(
+        self, *, retry_ms: int = ..., ping_seconds: int = ..., allow_origin: str | None = ...
+    ) -> Awaitable[SseServer]: ...
+
+
+class StartCable(Protocol):
+    """Lays a cable to a port."""
+
+    def __call__(self, port: int) -> Awaitable[Cable]: ...
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Chromium]:
+    """One Chromium for all tests of this process; without one they fail."""
+    chromium = Chromium()
+    try:
+        chromium.start()
+    except ChromiumMissing as error:
+        pytest.fail(str(error), pytrace=False)
+    yield chromium
+    chromium.stop()
+
+
+@pytest.fixture
+async def context(browser: Chromium) -> AsyncIterator[Context]:
+    """A profile of the test's own."""
+    context = await browser.context()
+    yield context
+    await context.aclose()
+
+
+@pytest.fixture
+async def page(context: Context) -> Page:
+    """A page in that profile."""
+    return await context.page()
+
+
+@pytest.fixture
+async def start_pages() -> AsyncIterator[StartPages]:
+    """Start servers of pages; each is stopped at the end."""
+    async with AsyncExitStack() as stack:
+
+        async def start(host: str = "127.0.0.1", port: int = 0) -> PageServer:
+            pages = PageServer()
+            stack.push_async_callback(pages.stop)
+            await pages.start(host, port)
+            return pages
+
+        yield start
+
+
+@pytest.fixture
+async def start_sse_server() -> AsyncIterator[StartSseServer]:
+    """Start SSE servers; each is stopped at the end."""
+    async with AsyncExitStack() as stack:
+
+        async def start(
+            *, retry_ms: int = 50, ping_seconds: int = 15, allow_origin: str | None = None
+        ) -> SseServer:
+            server = SseServer(retry_ms=retry_ms, ping_seconds=ping_seconds, allow_origin=allow_origin)
+            await server.start()
+            stack.push_async_callback(server.stop)
+            return server
+
+        yield start
+
+
+@pytest.fixture
+async def sse_server(start_sse_server: StartSseServer) -> SseServer:
+    """An SSE server that pages of its own origin read, such as those of a gateway before it."""
+    return await start_sse_server()
+
+
+@pytest.fixture
+async def start_cable() -> AsyncIterator[StartCable]:
+    """Lay cables; each is taken away at the end."""
+    async with AsyncExitStack() as stack:
+
+        async def start(port: int) -> Cable:
+            cable = Cable(port)
+            await cable.start()
+            stack.push_async_callback(cable.stop)
+            return cable
+
+        yield start
