@@ -61,7 +61,8 @@ def test_version_is_that_of_the_package() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [(), *((name,) for name in ("serve", "check", "routes", "schema", "hash-token"))]
+    "command",
+    [(), *((name,) for name in ("serve", "check", "routes", "schema", "hash-token", "issue", "revoke"))],
 )
 def test_help_shows_examples(command: tuple[str, ...]) -> None:
     """Every help text ends a reader's search with an example, on a line of its own."""
@@ -149,6 +150,7 @@ def test_routes_are_a_table(file: Path) -> None:
         ["events", "any", "any", "/api/events", "upstream", "backend", "off"],
         ["live", "any", "any", "/live/events", "upstream", "backend", "on"],
         ["ticks", "any", "any", "/api/ticks", "ephemeral-token", "backend", "on"],
+        ["ticks,tocks", "POST", "any", "/api/token", "header-token", "(issues", "tokens)", "on"],
         ["tocks", "any", "any", "/api/tocks", "ephemeral-token", "backend", "on"],
     ]
     starts = {
@@ -200,7 +202,7 @@ def test_routes_are_a_table(file: Path) -> None:
             "POST /api/token",
             "localhost",
             0,
-            ["is answered by the gateway itself, as issue_path of ticks", "lost: api, because"],
+            ["is answered by the gateway itself: issues tokens for ticks, tocks", "lost: api, because"],
         ),
         ("GET /api/token", "localhost", 1, ["is answered 405"]),
         ("TRACE /api/x", "localhost", 1, ["goes to api", "never forwarded"]),
@@ -313,7 +315,7 @@ def test_serve_fails_where_it_cannot_listen(tmp_path: Path) -> None:
 
 def test_only_serve_loads_the_gateway() -> None:
     """The other commands start without the event loop, the listener and the log pipeline."""
-    names = ("aiohttp", "uvloop", "structlog", "rich")
+    names = ("aiohttp", "uvloop", "structlog", "rich", "prometheus_client", "redis", "http.client")
     code = f"import sys, tentaculo.cli; print([name for name in {names} if name in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert loaded.stdout == "[]\n"

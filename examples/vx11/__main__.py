@@ -1,21 +1,23 @@
 """The whole stack in one process: the operator backend, and the gateway in front of it.
 
-`python -m examples.vx11` runs it on `config/tentaculo.yaml` until Ctrl-C; `scripts/run` starts it.
+`python -m examples.vx11 [FILE]` runs it on `config/tentaculo.yaml`, or on another file whose upstream
+`operator` it then is, until Ctrl-C; `scripts/run` starts it.
 """
 
 from __future__ import annotations
 
+import argparse
 import errno
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import uvloop
 
-from examples.vx11.operator import build_operator
+from examples.vx11.operator import Operator, build_operator, read_options
 from examples.vx11.principal import KnownToken, make_principal_token, read_principal_token
 from examples.vx11.service import Service, stop_signals
 from examples.vx11.welcome import base_url, welcome
@@ -27,22 +29,27 @@ from tentaculo.gateway import Gateway, StartError, prepare_process
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "tentaculo.yaml"
 
 
-def main(environ: Mapping[str, str] = os.environ) -> int:
+def main(environ: Mapping[str, str] = os.environ, argv: Sequence[str] = ()) -> int:
     """Serve until a signal comes; return the exit code."""
+    file = _parser().parse_args(argv).file
     try:
         given = read_principal_token(environ)
     except OSError as error:
         return _fail(1, f"The file in VX11_TOKEN_FILE can't be read: {error.strerror}.")
     principal = given or make_principal_token()
     try:
-        settings = load(CONFIG, {**environ, "VX11_TOKEN": principal.token})
+        options = read_options(environ)
+        settings = load(file, {**environ, "VX11_TOKEN": principal.token})
     except ConfigError as error:
         return _fail(2, *map(str, error.problems))
+    except ValueError as error:
+        return _fail(2, str(error))
+    operator = build_operator(principal.token, options=options)
     if problem := _listen_problem(settings):
         return _fail(1, problem)
     prepare_process(settings)
     try:
-        uvloop.run(_serve(settings, principal, made=given is None))
+        uvloop.run(_serve(settings, operator, principal, made=given is None))
     except OSError as error:
         return _fail(1, f"The stack can't start: {error.strerror}.")
     except StartError as error:
@@ -50,9 +57,9 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     return 0
 
 
-async def _serve(settings: Settings, principal: KnownToken, *, made: bool) -> None:
+async def _serve(settings: Settings, backend: Operator, principal: KnownToken, *, made: bool) -> None:
     address = _operator_address(settings)
-    operator = Service(build_operator(principal.token).app(), address.host, address.port)
+    operator = Service(backend.app(), address.host, address.port)
     gateway = Gateway(settings)
     async with AsyncExitStack() as running:
         with stop_signals() as signalled:
@@ -62,6 +69,12 @@ async def _serve(settings: Settings, principal: KnownToken, *, made: bool) -> No
             running.push_async_callback(gateway.stop)
             _say(welcome(base_url(*gateway.address), principal.in_shell, made=made))
             await signalled.wait()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m examples.vx11", description=__doc__)
+    parser.add_argument("file", nargs="?", type=Path, default=CONFIG, metavar="FILE", help="configuration")
+    return parser
 
 
 def _listen_problem(settings: Settings) -> str | None:
@@ -105,4 +118,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(argv=sys.argv[1:]))

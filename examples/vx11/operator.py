@@ -42,7 +42,7 @@ HEALTH_PATH = "/health"
 class OperatorOptions:
     """Times in seconds (`retry_ms` as its name says), the command body's bound in bytes.
 
-    With `short_lifetime` a second path issues tokens that live so long, to see one expire without waiting.
+    With `short_lifetime` SHORT_ISSUE_PATH issues tokens that live so long, so that one is soon seen to expire.
     """
 
     token_lifetime: float = 60.0
@@ -204,6 +204,14 @@ def build_operator(
     )
 
 
+def read_options(environ: Mapping[str, str]) -> OperatorOptions:
+    """Return the options that the environment asks for; raises ValueError with a sentence."""
+    seconds = environ.get("OPERATOR_SHORT_TOKENS") or None
+    if seconds is not None and not (seconds.isdecimal() and 1 <= int(seconds) <= 60):
+        raise ValueError("OPERATOR_SHORT_TOKENS must be a whole number of seconds, 1 to 60.")
+    return OperatorOptions(short_lifetime=None if seconds is None else int(seconds))
+
+
 def _only(presented: Sequence[str]) -> str:
     if not presented:
         raise _unauthorized()
@@ -246,20 +254,17 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
     parser = argparse.ArgumentParser(prog="python -m examples.vx11.operator", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8011, help="port to listen on (default: %(default)s)")
-    parser.add_argument(
-        "--short-tokens",
-        type=_read_seconds,
-        metavar="SECONDS",
-        default=environ.get("OPERATOR_SHORT_TOKENS") or None,
-        help=f"let {SHORT_ISSUE_PATH} issue tokens that live so long (default: $OPERATOR_SHORT_TOKENS, or off)",
-    )
     arguments = parser.parse_args(argv)
     principal = read_principal_token(environ)
     if principal is None:
         sys.stderr.write("Set VX11_TOKEN or VX11_TOKEN_FILE to the principal token.\n")
         return 2
     try:
-        options = OperatorOptions(short_lifetime=arguments.short_tokens)
+        options = read_options(environ)
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    try:
         operator = build_operator(principal.token, options=options)
         uvloop.run(_serve(Service(operator.app(), arguments.host, arguments.port)))
     except OSError as error:

@@ -109,9 +109,8 @@ def _sentinel_client(target: RedisTarget, timeout: float) -> RedisClient:
 
 
 def _pool(target: RedisTarget) -> ConnectionPool:
-    link = (
-        _common(target) | _silent() | {"retry": _no_retries(), "db": target.database, "socket_timeout": None}
-    )
+    link = _common(target) | _silent() | {"retry": _no_retries(), "socket_timeout": None}
+    link |= {"db": target.database, **target.tls_files}
     if target.kind is Kind.UNIX:
         return ConnectionPool(connection_class=UnixDomainSocketConnection, path=target.socket, **link)
     host, port = target.hosts[0]

@@ -3,8 +3,8 @@
 Times are whole microseconds of Redis' TIME, which a double holds exactly. A token is a hash: principal `p`,
 fingerprint `f`, routes `r1`… and their number `n`, epoch at its issue `E`, issued `i`, end `x`, reuse `u`,
 grace `G`, greatest age `A`, streams `M`, binding `B`, address `D`; since its first redeem `s`, agent `a` (the
-cookie binds without it), openings `g`, last end of one `q`, end of each one's lease `l1`…. Two sorted sets have
-what is valid by its end: tokens never redeemed, and others. Names are values; a block's key has a digest.
+cookie binds without it), openings `g`, last end of one `q`, end of each one's lease `l1`…. Two sorted sets by
+end have what is valid: tokens never redeemed, and others. Names are values; a block's key has a digest.
 """
 
 from __future__ import annotations
@@ -89,11 +89,7 @@ end
 
 local function keep(key, set, token, digest)
   redis.call('HSET', key, 'x', whole(token.x))
-  if token.x > now then
-    redis.call('ZADD', set, whole(token.x), digest)
-  else
-    redis.call('ZREM', set, digest)
-  end
+  if token.x > now then redis.call('ZADD', set, whole(token.x), digest) end
   redis.call('PEXPIRE', key, whole(math.ceil((token.x - now + KEPT) / 1000)))
 end
 

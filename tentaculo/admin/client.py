@@ -128,10 +128,15 @@ def revoke(base: Base, token: str, principal: str, *, block: str | None = None) 
     reply = call(base, "DELETE", path, [("Authorization", f"Bearer {token}")])
     if reply.status == 400 and block is not None:
         raise WrongUse(f"The admin API does not take --block {block}: it is 720h at most.")
-    if reply.status != 200:
+    if reply.status != 200 or not _confirms(reply, principal):
         raise CallFailed(_revoke_fault(base, principal, reply))
     own = "its own token still works" if block is None else f"its own token is refused for {block}"
     return f"Revoked {principal}: its streams and ephemeral tokens end on every instance; {own}."
+
+
+def _confirms(reply: Reply, principal: str) -> bool:
+    body = reply.json()
+    return isinstance(body, dict) and body.get("principal") == principal
 
 
 def _revoke_fault(base: Base, principal: str, reply: Reply) -> str:

@@ -6,10 +6,26 @@ import hashlib
 
 import pytest
 
-from tentaculo.access.guard import guard_of
-from tentaculo.access.principals import Principal, Principals
+from tentaculo.access.guard import (
+    BY_HEADER,
+    BY_QUERY,
+    BY_TOKEN,
+    CHALLENGE,
+    Guard,
+    Presented,
+    allowed_names,
+    guard_of,
+)
+from tentaculo.access.principals import Principal, Principals, fingerprint
 from tentaculo.access.standings import Standings
-from tentaculo.config.settings import Access, PrincipalSettings, RouteSettings
+from tentaculo.access.store import Grant, Standing
+from tentaculo.config.settings import (
+    Access,
+    Carry,
+    EphemeralTokenSettings,
+    PrincipalSettings,
+    RouteSettings,
+)
 from tentaculo.errors import AmbiguousCredential, Forbidden, GatewayError, RouteDisabled, Unauthorized
 
 GOOD, OTHERS, WRONG = b"token-of-the-caller", b"token-of-a-stranger", b"token-of-nobody-at-all"
@@ -43,6 +59,7 @@ def principal(name: str, token: bytes, *routes: str) -> PrincipalSettings:
 
 
 PRINCIPALS = [principal("caller", GOOD, "api"), principal("stranger", OTHERS, "elsewhere")]
+CALLER = Principal("caller", fingerprint(hashlib.sha256(GOOD).digest()))
 
 
 def admit(
@@ -64,7 +81,7 @@ def test_header_token_demands_exactly_one_good_credential(presented: str) -> Non
     """On a header-token route one good credential of an allowed principal passes, and nothing else."""
     error = HEADER_TOKEN[presented]
     if error is None:
-        assert admit(PRESENTED[presented]) == Principal("caller")
+        assert admit(PRESENTED[presented]) == CALLER
         return
     with pytest.raises(GatewayError) as raised:
         admit(PRESENTED[presented])
@@ -108,7 +125,7 @@ def test_globs_decide_the_routes_of_a_principal(
     """Route names are matched whole and by case."""
     known = [principal("caller", GOOD, *globs)]
     if admitted:
-        assert admit([GOOD], principals=known, route=route) == Principal("caller")
+        assert admit([GOOD], principals=known, route=route) == CALLER
     else:
         with pytest.raises(Forbidden):
             admit([GOOD], principals=known, route=route)
@@ -134,3 +151,160 @@ def test_reason_holds_no_token(presented: str) -> None:
         admit(PRESENTED[presented])
     shown = f"{raised.value.reason} {raised.value!r} {raised.value.headers}".encode()
     assert not any(token in shown for token in PRESENTED[presented])
+
+
+# Streams that tokens open.
+
+TOKEN = b"5f0c2f6e-0a52-4d2c-9d3c-7f4a3d1b9e11"
+
+
+def stream_guard(
+    *,
+    carry: Carry = Carry.QUERY,
+    principal_in_query: bool = False,
+    enabled: bool = True,
+    standings: Standings | None = None,
+) -> Guard:
+    """Compile the guard of a route that tokens open."""
+    terms = EphemeralTokenSettings(issue_path="/t", carry=carry, principal_in_query=principal_in_query)
+    route = RouteSettings(
+        name="api",
+        path="/x",
+        upstream="u",
+        access=Access.EPHEMERAL_TOKEN,
+        enabled=enabled,
+        ephemeral_token=terms,
+    )
+    return guard_of(route, Principals(PRINCIPALS), PRINCIPALS, standings or Standings())
+
+
+def blocked() -> Standings:
+    """Standings that block the caller."""
+    standings = Standings()
+    standings.note("caller", Standing(1, 3600.0))
+    return standings
+
+
+BY_CALLER = Presented(BY_HEADER, principal=CALLER)
+OPENED: dict[str, tuple[Guard, list[bytes], list[bytes], Presented]] = {
+    "principal in a header": (stream_guard(), [GOOD], [], BY_CALLER),
+    "token": (stream_guard(), [], [TOKEN], Presented(BY_TOKEN, token=TOKEN)),
+    "any text": (stream_guard(), [], [WRONG], Presented(BY_TOKEN, token=WRONG)),
+    "empty token": (stream_guard(), [], [b""], Presented(BY_TOKEN, token=b"")),
+    "principal as token": (stream_guard(), [], [GOOD], Presented(BY_TOKEN, token=GOOD)),
+    "principal in the query": (
+        stream_guard(principal_in_query=True),
+        [],
+        [GOOD],
+        Presented(BY_QUERY, principal=CALLER),
+    ),
+    "token where a principal may be": (
+        stream_guard(principal_in_query=True),
+        [],
+        [TOKEN],
+        Presented(BY_TOKEN, token=TOKEN),
+    ),
+    "token in a header": (
+        stream_guard(carry=Carry.HEADER),
+        [TOKEN],
+        [],
+        Presented(BY_TOKEN, token=TOKEN),
+    ),
+    "principal where a token may be": (stream_guard(carry=Carry.HEADER), [GOOD], [], BY_CALLER),
+    "token of a blocked principal": (
+        stream_guard(standings=blocked()),
+        [],
+        [TOKEN],
+        Presented(BY_TOKEN, token=TOKEN),
+    ),
+}
+
+
+@pytest.mark.parametrize(("guard", "credentials", "tokens", "presented"), OPENED.values(), ids=OPENED)
+def test_what_may_open_a_stream(
+    guard: Guard, credentials: list[bytes], tokens: list[bytes], presented: Presented
+) -> None:
+    """A principal opens it by a header, and by the query where that is allowed; a token is yet to be redeemed."""
+    assert guard.present(credentials, tokens) == presented
+
+
+SHUT: dict[str, tuple[Guard, list[bytes], list[bytes], GatewayError]] = {
+    "nothing": (stream_guard(), [], [], Unauthorized("missing")),
+    "unknown in a header": (stream_guard(), [WRONG], [], Unauthorized("unknown")),
+    "token in a header that takes none": (stream_guard(), [TOKEN], [], Unauthorized("unknown")),
+    "one who may not": (stream_guard(), [OTHERS], [], Forbidden("route_not_allowed")),
+    "one who may not, by a header for tokens": (
+        stream_guard(carry=Carry.HEADER),
+        [OTHERS],
+        [],
+        Forbidden("route_not_allowed"),
+    ),
+    "one who may not, by query": (
+        stream_guard(principal_in_query=True),
+        [],
+        [OTHERS],
+        Forbidden("route_not_allowed"),
+    ),
+    "blocked": (stream_guard(standings=blocked()), [GOOD], [], Forbidden("blocked")),
+    "blocked, by query": (
+        stream_guard(standings=blocked(), principal_in_query=True),
+        [],
+        [GOOD],
+        Forbidden("blocked"),
+    ),
+    "two credentials": (stream_guard(), [GOOD, GOOD], [], AmbiguousCredential("ambiguous")),
+    "two tokens": (stream_guard(), [], [TOKEN, TOKEN], AmbiguousCredential("ambiguous")),
+    "one of each": (stream_guard(), [GOOD], [TOKEN], AmbiguousCredential("ambiguous")),
+    "one of each, empty": (stream_guard(), [GOOD], [b""], AmbiguousCredential("ambiguous")),
+    "switched off": (stream_guard(enabled=False), [GOOD], [], RouteDisabled()),
+    "switched off, nothing": (stream_guard(enabled=False), [], [], RouteDisabled()),
+}
+
+
+@pytest.mark.parametrize(("guard", "credentials", "tokens", "error"), SHUT.values(), ids=SHUT)
+def test_what_opens_no_stream(
+    guard: Guard, credentials: list[bytes], tokens: list[bytes], error: GatewayError
+) -> None:
+    """Anything else is refused, and a 401 says how to ask."""
+    with pytest.raises(GatewayError) as raised:
+        guard.present(credentials, tokens)
+    assert (type(raised.value), raised.value.reason) == (type(error), error.reason)
+    assert raised.value.headers == (CHALLENGE if isinstance(error, Unauthorized) else ())
+
+
+def test_block_holds_on_other_routes_too() -> None:
+    """A blocked principal's token opens nothing until the block is over."""
+    route = RouteSettings(name="api", path="/x", upstream="u")
+    with pytest.raises(Forbidden):
+        guard_of(route, Principals(PRINCIPALS), PRINCIPALS, blocked()).admit([GOOD])
+
+
+def grant_of(name: str, token: bytes) -> Grant:
+    """Describe what a principal was issued."""
+    mark = fingerprint(hashlib.sha256(token).digest())
+    return Grant(principal=name, fingerprint=mark, routes=("api",))
+
+
+HELD: dict[str, tuple[Grant, GatewayError | None]] = {
+    "still there": (grant_of("caller", GOOD), None),
+    "its token was rotated": (grant_of("caller", WRONG), Unauthorized("principal_gone")),
+    "another has its token now": (grant_of("former", GOOD), Unauthorized("principal_gone")),
+    "may not any more": (grant_of("stranger", OTHERS), Forbidden("route_not_allowed")),
+}
+
+
+@pytest.mark.parametrize(("grant", "error"), HELD.values(), ids=HELD)
+def test_who_a_redeemed_token_stands_for(grant: Grant, error: GatewayError | None) -> None:
+    """It is the principal that was issued it, as long as that is there with the same token and may."""
+    if error is None:
+        assert stream_guard().holder(grant) == CALLER
+        return
+    with pytest.raises(GatewayError) as raised:
+        stream_guard().holder(grant)
+    assert (type(raised.value), raised.value.reason) == (type(error), error.reason)
+
+
+def test_allowed_names() -> None:
+    """Those principals are named of whose globs one takes the route."""
+    routes = [RouteSettings(name=name, path="/x", upstream="u") for name in ("api", "elsewhere", "other")]
+    assert [allowed_names(route, PRINCIPALS) for route in routes] == [{"caller"}, {"stranger"}, set()]

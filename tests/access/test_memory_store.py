@@ -1,10 +1,11 @@
-"""The memory store's own: how much it holds, and that it gives it back (the contract is in tests/contracts)."""
+"""The memory store's own: how much it holds, and that it gives it back (see also tests/contracts)."""
 
 from __future__ import annotations
 
 import gc
 import sys
 import tracemalloc
+from itertools import pairwise
 
 import pytest
 
@@ -39,15 +40,15 @@ async def refusal(store: MemoryStore, number: int) -> Refusal:
 
 
 async def fill_and_expire(store: MemoryStore, clock: Clock, tokens: int) -> int:
-    """Issue tokens of every kind, redeem half of them, let all of them expire; return the most held."""
+    """Issue tokens of every kind, redeem some of them, let all of them expire; return the most held."""
     kinds = [Terms(ttl=20.0, reuse=reuse) for reuse in Reuse]
     most = 0
     for number in range(tokens):
         await store.issue(digest(number), GRANT, kinds[number % 3])
-        if number % 2:
+        if number % 4 == 1:
             await store.redeem(digest(number), "events", CLIENT)
         if not number % (tokens // 100):
-            clock.advance(1)
+            clock.advance(2)
             most = max(most, len(store))
     clock.advance(3600 + KEPT_SECONDS)
     store.sweep()
@@ -56,13 +57,17 @@ async def fill_and_expire(store: MemoryStore, clock: Clock, tokens: int) -> int:
 
 @pytest.mark.slow
 async def test_a_million_tokens_leave_nothing() -> None:
-    """After a million issued, redeemed and expired tokens the store's containers are as small as they were."""
+    """After a million issued, redeemed and expired tokens the containers are as small as they were."""
     clock = Clock()
     store = MemoryStore(clock=clock)
-    assert await fill_and_expire(store, clock, 1_000_000) > 700_000
+    gc.disable()  # half of the time would go to looking at a million live objects again and again
+    try:
+        assert await fill_and_expire(store, clock, 1_000_000) > 300_000
+    finally:
+        gc.enable()
     assert len(store) == 0
     assert sum(sys.getsizeof(part) for part in vars(store).values()) < 3_000
-    assert await store.census() == Census(0, 500_000)
+    assert await store.census() == Census(0, 750_000)
 
 
 async def test_expired_tokens_leave_no_memory() -> None:
@@ -74,12 +79,12 @@ async def test_expired_tokens_leave_no_memory() -> None:
     try:
         gc.collect()
         before = tracemalloc.get_traced_memory()[0]
-        assert await fill_and_expire(store, clock, 10_000) > 7_000
+        assert await fill_and_expire(store, clock, 10_000) > 3_000
         gc.collect()
         after, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert most - before > 2_000_000
+    assert most - before > 1_000_000
     assert after - before < 50_000
 
 
@@ -90,12 +95,11 @@ async def test_past_tokens_leave_without_being_read() -> None:
     for number in range(SWEPT_BY_A_STEP * 2):
         await store.issue(digest(number), GRANT, Terms(ttl=5.0))
     clock.advance(5 + KEPT_SECONDS)
-    sizes = []
+    sizes = [len(store)]
     for number in range(1000, 1006):
         await store.issue(digest(number), GRANT, Terms(ttl=5.0))
         sizes.append(len(store))
-    assert min(a - b for a, b in zip(sizes, sizes[1:], strict=False)) >= -1
-    assert max(a - b for a, b in zip(sizes, sizes[1:], strict=False)) <= SWEPT_BY_A_STEP
+    assert max(before - after for before, after in pairwise(sizes)) <= SWEPT_BY_A_STEP
     assert sizes[-1] == 6
 
 

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from tentaculo.access.principals import Principal, Principals
+from tentaculo.access.principals import Principal, Principals, fingerprint
 from tentaculo.config.settings import PrincipalSettings
 
 OLD, NEW, OTHER = b"old-token-of-one", b"new-token-of-one", b"token-of-another"
@@ -28,7 +28,7 @@ ANOTHER = PrincipalSettings(name="another", digests=(digest(OTHER),))
 )
 def test_token_proves_its_principal(token: bytes, name: str) -> None:
     """Each configured token, both of a rotating principal included, proves its principal."""
-    assert Principals([ONE, ANOTHER]).authenticate(token) == Principal(name)
+    assert Principals([ONE, ANOTHER]).authenticate(token) == Principal(name, fingerprint(digest(token)))
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,29 @@ def test_token_is_not_kept() -> None:
     kept = repr(principals._by_digest).encode()
     assert OLD not in kept
     assert b"a wrong secret token" not in kept
+
+
+def test_fingerprint_tells_tokens_apart_and_nothing_else() -> None:
+    """It is short, the same each time, another for each token, and not the digest that authenticates."""
+    marks = [fingerprint(digest(token)) for token in (OLD, NEW, OTHER)]
+    assert len(set(marks)) == 3
+    assert marks[0] == fingerprint(digest(OLD))
+    assert all(len(mark) == 32 and mark not in digest(OLD).hex() for mark in marks)
+    assert Principals([ONE]).authenticate(marks[0].encode()) is None
+
+
+HOLDERS = {
+    "first token": ("one", fingerprint(digest(OLD)), True),
+    "second token": ("one", fingerprint(digest(NEW)), True),
+    "token that is gone": ("one", fingerprint(digest(b"rotated away")), False),
+    "another's token": ("one", fingerprint(digest(OTHER)), False),
+    "unknown name": ("nobody", fingerprint(digest(OLD)), False),
+    "no fingerprint": ("one", "", False),
+    "the digest itself": ("one", digest(OLD).hex(), False),
+}
+
+
+@pytest.mark.parametrize(("name", "mark", "held"), HOLDERS.values(), ids=HOLDERS)
+def test_holder_of_a_grant(name: str, mark: str, held: bool) -> None:
+    """A grant holds while its principal has the token that it was issued for."""
+    assert Principals([ONE, ANOTHER]).holder(name, mark) == (Principal(name, mark) if held else None)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,9 +17,11 @@ from tentaculo.access.redis_scripts import Script
 from tentaculo.access.redis_url import read_url
 from tentaculo.access.store import TokenStoreUnavailable
 from tests.fakes.clock import Clock
-from tests.fakes.redis_server import RedisServer, running_redis
+from tests.fakes.redis_server import RedisServer, becomes, running_redis
 
 ECHO = Script("return {KEYS[1], ARGV[1]}")
+# Not in one piece: a traceback quotes the lines of this file.
+SECRET = "terc3s"[::-1]
 WRITE = Script("return redis.call('SET', KEYS[1], ARGV[1])")
 
 
@@ -59,9 +63,10 @@ def commands(server: RedisServer) -> dict[str, int]:
 async def fault_of(calls: RedisCalls, script: Script = WRITE) -> str:
     """Return what a failing call says."""
     with pytest.raises(TokenStoreUnavailable) as caught:
-        await calls.run(script, ["key"], ["s3cret"])
-    assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
+        await calls.run(script, ["key"], [SECRET])
+    # Logged with its traceback it shows nothing of the driver's either.
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    assert "redis.exceptions" not in "".join(traceback.format_exception(caught.value))
     return str(caught.value)
 
 
@@ -75,10 +80,10 @@ async def test_one_round_trip(server: RedisServer, calls: RedisCalls) -> None:
     assert commands(server) == {"evalsha": 4, "eval": 2}
 
 
-async def test_server_away(server: RedisServer, calls: RedisCalls, tmp_path: object) -> None:
+async def test_server_away(tmp_path: Path) -> None:
     """Where nobody listens a call fails at once."""
-    away = RedisCalls(make_client(read_url(f"unix://:s3cret@{tmp_path}/no.sock"), timeout=1), timeout=1)
-    assert "s3cret" not in await fault_of(away)
+    away = RedisCalls(make_client(read_url(f"unix://:{SECRET}@{tmp_path}/no.sock"), timeout=1), timeout=1)
+    await fault_of(away)
     await away.close()
 
 
@@ -90,7 +95,6 @@ async def test_server_away(server: RedisServer, calls: RedisCalls, tmp_path: obj
         ((), Script("this is no Lua: s3cret"), ()),
         (("REPLICAOF", "127.0.0.1", "1"), WRITE, ("REPLICAOF", "NO", "ONE")),
         (("CONFIG", "SET", "maxmemory", "1"), WRITE, ("CONFIG", "SET", "maxmemory", "0")),
-        (("CONFIG", "SET", "requirepass", "pw"), WRITE, ("CONFIG", "SET", "requirepass", "")),
         (("ACL", "SETUSER", "default", "-evalsha", "-eval"), WRITE, ("ACL", "SETUSER", "default", "+@all")),
     ],
     ids=[
@@ -99,7 +103,6 @@ async def test_server_away(server: RedisServer, calls: RedisCalls, tmp_path: obj
         "no script",
         "read-only replica",
         "out of memory",
-        "no password",
         "denied",
     ],
 )
@@ -108,9 +111,14 @@ async def test_faults_of_the_server(
 ) -> None:
     """Whatever the server refuses is the store's being unavailable, told by the kind of fault alone."""
     calls = RedisCalls(make_client(read_url(server.url), timeout=5), timeout=5)
-    with running_command(server, before, after):
+    try:
+        if before:
+            server.command(*before)
         text = await fault_of(calls, script)
-    await calls.close()
+    finally:
+        if after:
+            server.command(*after)
+        await calls.close()
     assert text.isidentifier()
 
 
@@ -148,7 +156,6 @@ async def test_a_hung_server(server: RedisServer, connected: bool) -> None:
     """However many call a server that neither answers nor hangs up, none of them waits for half a second."""
     calls = RedisCalls(make_client(read_url(server.url), timeout=0.3), timeout=0.3)
     if connected:
-        # As many connections as calls, and a server that was just busy with a thousand other things.
         await asyncio.gather(*(calls.run(ECHO, ["key"], ["value"]) for _ in range(8)), return_exceptions=True)
     with server.hung():
         waited = await asyncio.gather(*(_waited(calls) for _ in range(8)))
@@ -195,21 +202,6 @@ async def test_closed(calls: RedisCalls) -> None:
     assert await fault_of(calls) == "closed"
 
 
-class running_command:  # noqa: N801 - used like a function
-    """Run a command before the block, its opposite after it."""
-
-    def __init__(self, server: RedisServer, before: tuple[str, ...], after: tuple[str, ...]) -> None:
-        self._server, self._before, self._after = server, before, after
-
-    def __enter__(self) -> None:
-        if self._before:
-            self._server.command(*self._before)
-
-    def __exit__(self, *_: object) -> None:
-        if self._after:
-            self._server.command(*self._after)
-
-
 async def _waited(calls: RedisCalls) -> float:
     began = time.monotonic()
     with pytest.raises(TokenStoreUnavailable):
@@ -218,10 +210,10 @@ async def _waited(calls: RedisCalls) -> float:
 
 
 async def _until_back(calls: RedisCalls) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                await calls.run(ECHO, ["key"], ["value"])
-                return
-            except TokenStoreUnavailable:
-                await asyncio.sleep(0.01)
+    async def is_back() -> bool:
+        try:
+            return bool(await calls.run(ECHO, ["key"], ["value"]))
+        except TokenStoreUnavailable:
+            return False
+
+    await becomes(is_back)

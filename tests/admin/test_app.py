@@ -8,8 +8,9 @@ from contextlib import AsyncExitStack
 import pytest
 from aiohttp import web
 
+from tentaculo.admin.api import AdminApi
 from tentaculo.admin.app import build_app
-from tests.fakes.client import RawClient, request
+from tests.fakes.client import RawClient, request, told
 from tests.fakes.messages import Message
 
 Call = Callable[..., Awaitable[Message]]
@@ -21,16 +22,25 @@ class Facts:
 
     def __init__(self) -> None:
         self.ready = True
+        self.store_answers = True
         self.calls = 0
 
     def is_ready(self) -> bool:
         """Say whether the gateway may get traffic."""
         return self.ready
 
-    def exposition(self) -> tuple[bytes, str]:
+    async def store_is_there(self) -> bool:
+        """Say whether tokens can be issued and redeemed."""
+        return self.store_answers
+
+    async def exposition(self) -> tuple[bytes, str]:
         """Count how often the metrics were asked for."""
         self.calls += 1
         return b"calls %d\n" % self.calls, EXPOSITION
+
+
+async def _revoke(name: str, seconds: float) -> None:
+    raise AssertionError(name)
 
 
 @pytest.fixture
@@ -43,7 +53,13 @@ def facts() -> Facts:
 async def call(facts: Facts) -> AsyncIterator[Call]:
     """Make one call to the application."""
     async with AsyncExitStack() as stack:
-        runner = web.AppRunner(build_app(is_ready=facts.is_ready, exposition=facts.exposition))
+        app = build_app(
+            is_ready=facts.is_ready,
+            store_answers=facts.store_is_there,
+            exposition=facts.exposition,
+            api=AdminApi(None, revoke=_revoke, is_principal=bool),
+        )
+        runner = web.AppRunner(app)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -76,6 +92,25 @@ async def test_probes(target: str, ready: bool, status: int, body: bytes, call: 
     assert reply.head.value("Content-Type") == "application/json; charset=utf-8"
 
 
+@pytest.mark.parametrize(
+    ("ready", "status", "body"),
+    [(True, 200, b'{"status": "degraded", "token_store": "away"}'), (False, 503, b'{"status": "not_ready"}')],
+    ids=["serving", "ending"],
+)
+async def test_store_that_is_away(ready: bool, status: int, body: bytes, call: Call, facts: Facts) -> None:
+    """The gateway still gets traffic, since header tokens need no store, and says what is missing."""
+    facts.ready, facts.store_answers = ready, False
+    reply = await call("/ready")
+    assert (reply.status, reply.body) == (status, body)
+    assert (await call("/live")).body == b'{"status": "live"}'
+
+
+async def test_api_is_there(call: Call) -> None:
+    """The admin API has its paths on the same listener, and is off where it has no token."""
+    reply = await call("/principals/operator-ui/tokens", "DELETE")
+    assert (reply.status, told(reply)["code"]) == (404, "route_not_found")
+
+
 async def test_metrics_are_those_of_now(call: Call) -> None:
     """Each scrape asks anew, and the content type is the exposition's own."""
     replies = [await call("/metrics") for _ in range(2)]
@@ -95,5 +130,5 @@ async def test_metrics_are_those_of_now(call: Call) -> None:
     ],
 )
 async def test_nothing_else(method: str, target: str, status: int, call: Call) -> None:
-    """It has three paths, to be read."""
+    """Without the API it has three paths, to be read."""
     assert (await call(target, method)).status == status

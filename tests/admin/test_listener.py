@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from tentaculo.admin import listener
+from tentaculo.admin.api import AdminApi
 from tentaculo.admin.app import build_app
 from tentaculo.admin.listener import AdminRunner
 from tests.fakes.client import RawClient, request, told
@@ -20,7 +21,7 @@ SECRET = b"my-own-secret"
 BIG = b"x" * 1_000_000
 
 
-def exposition() -> tuple[bytes, str]:
+async def exposition() -> tuple[bytes, str]:
     """Much to read."""
     return BIG, "text/plain"
 
@@ -28,6 +29,21 @@ def exposition() -> tuple[bytes, str]:
 def broken() -> bool:
     """Fail."""
     raise LookupError
+
+
+async def answers() -> bool:
+    """Say that the token store is there."""
+    return True
+
+
+async def revoke(name: str, seconds: float) -> None:
+    """Do nothing."""
+
+
+def app() -> web.Application:
+    """An application whose metrics are long and whose readiness can't be told."""
+    api = AdminApi(None, revoke=revoke, is_principal=bool)
+    return build_app(is_ready=broken, store_answers=answers, exposition=exposition, api=api)
 
 
 class Clients:
@@ -59,7 +75,7 @@ async def clients() -> AsyncIterator[Clients]:
 @pytest.fixture
 async def runner() -> AsyncIterator[AdminRunner]:
     """An admin listener whose metrics are long and whose readiness can't be told."""
-    runner = AdminRunner(build_app(is_ready=broken, exposition=exposition), patience=0.2)
+    runner = AdminRunner(app(), patience=0.2)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     yield runner
@@ -139,4 +155,4 @@ async def test_ends_although_nobody_reads(runner: AdminRunner, clients: Clients)
 
 async def test_ends_without_having_started() -> None:
     """What was never set up ends as well."""
-    await AdminRunner(build_app(is_ready=broken, exposition=exposition), patience=1).cleanup()
+    await AdminRunner(app(), patience=1).cleanup()

@@ -70,8 +70,9 @@ async def test_dropped_stream_is_cut(sse_server: SseServer) -> None:
     stream = next(stream for stream in sse_server.open if stream.peer == peer)
     sse_server.drop(stream)
     with pytest.raises(Cut):
-        await first.rest()
+        await first.rest(2)
     assert first.wire.reset
+    assert b"\r\n0\r\n\r\n" not in first.wire.seen
     await soon(stream.gone.wait())
     assert len(sse_server.open) == 1
     sse_server.publish("still here")

@@ -25,7 +25,6 @@ from tests.contracts.words import BROWSER, GRANT, ROUTE, STRANGER, digest, issue
 from tests.fakes.clock import Clock
 from tests.fakes.gates import eventually
 
-
 SEVERAL_WORDS = "a principal of\nseveral words"
 
 

@@ -24,7 +24,8 @@ def digest(name: str = "token") -> bytes:
 
 def terms(reuse: Reuse = Reuse.RESUME, **changes: Any) -> Terms:
     """Return terms of a minute, where nothing else is said."""
-    return Terms(**{"ttl": 60.0, "reuse": reuse} | changes)
+    given: dict[str, Any] = {"ttl": 60.0, "reuse": reuse} | changes
+    return Terms(**given)
 
 
 async def issue(store: TokenStore, name: str = "token", reuse: Reuse = Reuse.RESUME, **changes: Any) -> bytes:

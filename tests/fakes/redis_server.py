@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 
 class RedisServer:
@@ -71,9 +74,15 @@ class RedisServer:
 
     def command(self, *parts: str | bytes | int) -> Any:
         """Run a command of the test's own and return the answer, text as bytes."""
-        with redis.Redis(unix_socket_path=str(self.socket), password=self._password, protocol=2) as client:
+        link = redis.Redis(
+            unix_socket_path=str(self.socket),
+            password=self._password,
+            protocol=2,
+            retry=Retry(NoBackoff(), 0),
+        )
+        with link as client:
             client.response_callbacks.clear()
-            return client.execute_command(*parts)  # type: ignore[no-untyped-call]
+            return client.execute_command(*parts)
 
     def _answers(self) -> bool:
         try:
@@ -97,15 +106,21 @@ def redis_program(name: str = "redis-server") -> str:
     """Return where a program of Redis is, installing it where that can be done; else the test fails."""
     path = shutil.which(name)
     if path is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        quiet = {"capture_output": True, "check": False}
-        subprocess.run(["apt-get", "update", "-qq"], **quiet)  # type: ignore[call-overload]
+        subprocess.run(["apt-get", "update", "-qq"], capture_output=True, check=False)
         packages = ["redis-server", "redis-sentinel"]
         install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
-        subprocess.run(install, **quiet)  # type: ignore[call-overload]
+        subprocess.run(install, capture_output=True, check=False)
         path = shutil.which(name)
     if path is None:
         pytest.fail(f"{name} is missing: install it with `sudo apt-get install redis-server redis-sentinel`")
     return path
+
+
+async def becomes(holds: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
+    """Ask until it holds; TimeoutError when it never does."""
+    async with asyncio.timeout(seconds):
+        while not await holds():  # noqa: ASYNC110 - only asking tells
+            await asyncio.sleep(0.01)
 
 
 def free_port() -> int:
@@ -118,7 +133,7 @@ def free_port() -> int:
                 return port
 
 
-def _until(holds: Any, otherwise: str) -> None:
+def _until(holds: Callable[[], bool], otherwise: str) -> None:
     deadline = time.monotonic() + 10
     while not holds():
         if time.monotonic() > deadline:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -160,3 +161,10 @@ async def sample(front: Front, start: str) -> float:
     """Sum the metric samples whose line begins with `start`."""
     lines = (await scrape(front)).body.decode().splitlines()
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(start))
+
+
+async def reaches(front: Front, start: str, value: float, seconds: float = 5.0) -> None:
+    """Scrape until the metric has this value; TimeoutError when it never does."""
+    async with asyncio.timeout(seconds):
+        while await sample(front, start) != value:  # noqa: ASYNC110 - nothing else reports it
+            await asyncio.sleep(0.01)

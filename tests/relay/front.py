@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from tentaculo.access.ephemeral_tokens import EphemeralTokens
-from tentaculo.access.memory_store import MemoryStore
+from tentaculo.access.standings import Standings
+from tentaculo.access.upkeep import Upkeep
 from tentaculo.config.loader import load_text
+from tentaculo.config.settings import Settings
 from tentaculo.relay.listener import Listener
 from tentaculo.relay.relay import Relay
-from tentaculo.relay.snapshot import build_snapshot, credential_names
+from tentaculo.relay.snapshot import Snapshot, build_snapshot, credential_names
 from tentaculo.relay.streams import Streams
 from tentaculo.telemetry.logs import Logs
 from tentaculo.telemetry.metrics import Metrics
 from tentaculo.upstream.deadlines import Deadlines
+from tests.access.faulty_store import FaultyStore
 from tests.fakes.client import Fields, RawClient, request
 from tests.fakes.clock import Clock
 from tests.fakes.gates import eventually
@@ -44,8 +47,10 @@ class Front:
         self._metrics = Metrics(version="0")
         self._loop = asyncio.get_running_loop()
         logs = Logs(settings.log, self.logs, secret_names=credential_names(settings))
-        snapshot = build_snapshot(settings, metrics=self._metrics, deadlines=self.deadlines)
-        self.tokens = EphemeralTokens(MemoryStore(clock=self.clock), self._metrics.tokens)
+        self.standings = Standings(self.clock)
+        snapshot = self._compile(settings)
+        self.store = FaultyStore(self.clock)
+        self.tokens = EphemeralTokens(self.store, self._metrics.tokens)
         self.relay = Relay(
             snapshot=snapshot,
             logs=logs,
@@ -54,6 +59,15 @@ class Front:
             tokens=self.tokens,
             deadlines=self.deadlines,
             loop=self._loop,
+            clock=self.clock,
+            spread=lambda: 1.0,
+        )
+        self.upkeep = Upkeep(
+            self.tokens,
+            self.store,
+            self.standings,
+            principals=lambda: [principal.name for principal in self.relay.snapshot.settings.principals],
+            end_streams=self.relay.revoked,
         )
         self.listener = Listener(
             self.relay,
@@ -67,6 +81,7 @@ class Front:
 
     async def start(self, host: str = "127.0.0.1") -> None:
         """Listen."""
+        await self.tokens.start(self.upkeep.heard)
         self._server = await self._loop.create_server(self.listener, host, 0)
 
     async def aclose(self) -> None:
@@ -77,6 +92,8 @@ class Front:
         self.listener.pre_shutdown()
         await self.listener.shutdown(1)
         await eventually(lambda: self.listener.open_connections == 0)
+        await self.relay.released()
+        await self.tokens.close()
         for snapshot in self._snapshots:
             snapshot.close()
         self.deadlines.close()
@@ -84,9 +101,14 @@ class Front:
     def reload(self, text: str) -> None:
         """Swap in another configuration."""
         settings = load_text(text, source=Path("tentaculo.yaml"), environ={})
-        snapshot = build_snapshot(settings, metrics=self._metrics, deadlines=self.deadlines)
+        snapshot = self._compile(settings)
         self._snapshots.append(snapshot)
         self.relay.snapshot = snapshot
+
+    def _compile(self, settings: Settings) -> Snapshot:
+        return build_snapshot(
+            settings, metrics=self._metrics, deadlines=self.deadlines, standings=self.standings
+        )
 
     @property
     def port(self) -> int:

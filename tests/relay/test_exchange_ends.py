@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tentaculo.relay.last_words import last_event
 from tests.fakes.client import RawClient, request, told
 from tests.fakes.gates import eventually
 from tests.fakes.messages import Cut
@@ -153,7 +154,7 @@ async def test_stream_that_the_gateway_ends(warm: bool, front: Front, upstream: 
     """It ends in good order, and the upstream is let go."""
     client, exchange = await opened(front, upstream, warm=warm)
     front.relay.streams.end_all("draining")
-    assert await client.rest() == b"0\r\n\r\n"
+    assert await client.rest() == b"2e\r\n%b\r\n0\r\n\r\n" % last_event("draining")
     await exchange.gone()
     assert (await front.logs.wait_for("stream.ended"))["end_reason"] == "draining"
 

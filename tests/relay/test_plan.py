@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tentaculo.access.principals import Principal
+from tentaculo.access.principals import Principal, fingerprint
 from tentaculo.config.settings import (
     Access,
     HeaderEdits,
@@ -153,7 +153,8 @@ def test_identity_header() -> None:
 
 def test_guard_of_the_route() -> None:
     """The guard knows the gateway's principals, their routes, and whether the route is on."""
-    assert plan_of(route_of()).guard.admit([TOKEN]) == Principal("caller")
+    caller = Principal("caller", fingerprint(CALLER.digests[0]))
+    assert plan_of(route_of()).guard.admit([TOKEN]) == caller
     with pytest.raises(Unauthorized):
         plan_of(route_of()).guard.admit([])
     limited = (PrincipalSettings(name="caller", digests=CALLER.digests, routes=("other-*",)),)

@@ -33,7 +33,7 @@ def ephemeral_token_faults(draft: Draft) -> Iterator[Finding]:
             yield from _shown_parameter(draft, route, section, logged)
         else:
             yield from _misplaced(draft, route)
-        yield from _unavailable(draft, route)
+        yield from _unavailable(route)
 
 
 def with_defaults(section: EphemeralTokenSection) -> EphemeralTokenSettings:
@@ -76,12 +76,11 @@ def _shown_parameter(
     yield Finding((*route.path, _KEY, "parameter"), message)
 
 
-def _unavailable(draft: Draft, route: RouteDraft) -> Iterator[Finding]:
+def _unavailable(route: RouteDraft) -> Iterator[Finding]:
     stream, token = route.section.stream, route.section.ephemeral_token
     if stream is None or stream.unavailable is not Unavailable.RETRY:
         return
-    unclear = not draft.is_clear(*route.path, _KEY, "reuse")
-    reuse = Reuse.RESUME if token is None or unclear else with_defaults(token).reuse
+    reuse = (token and token.reuse) or _DEFAULTS.reuse
     if route.access is not Access.EPHEMERAL_TOKEN or reuse is not Reuse.RESUME:
         message = f"retry is for access {Access.EPHEMERAL_TOKEN} with reuse: {Reuse.RESUME} only"
         yield Finding((*route.path, "stream", "unavailable"), message)

@@ -54,6 +54,13 @@ def test_cookie_of_other_sites_needs_named_origins(token: str, cors: str, needed
     assert found == ([f"routes[0].ephemeral_token.same_site: {NEEDED}"] if needed else [])
 
 
+def test_same_site_without_a_cookie_is_one_problem() -> None:
+    """Where no cookie is set, none is for other sites."""
+    route = "{name: a, path: /a, upstream: backend, access: ephemeral-token, stream: {}, "
+    found = problems_of(config(f"{route}ephemeral_token: {{issue_path: /t, same_site: none}}}}"))
+    assert found == ["routes[0].ephemeral_token.same_site: is for carry: cookie only"]
+
+
 @pytest.mark.parametrize("cors", ["x", "{origins: ['https://a'], credentials: x}"])
 def test_unclear_cors_is_not_missing(cors: str) -> None:
     """One fault is one problem."""

@@ -77,6 +77,15 @@ def test_issue_path_is_no_route(other: str, options: str, taken: bool) -> None:
     assert found == ([f"{path}: {_taken('routes[1] in line 7')}"] if taken else [])
 
 
+@pytest.mark.parametrize(
+    ("path", "issue"), [("/{x}", "/%7Bx%7D"), ("/*", "/%2A")], ids=["segment", "everything"]
+)
+def test_signs_of_patterns_are_no_text(path: str, issue: str) -> None:
+    """An issue path that spells a broader route's path takes only itself from it."""
+    routes = (f"{{name: o, path: '{path}', upstream: backend}}", _stream("a", f"issue_path: '{issue}'"))
+    assert problems_of(config(*routes)) == []
+
+
 def test_issue_path_is_not_that_of_its_stream() -> None:
     """A stream is not opened where its tokens are issued."""
     found = problems_of(config(_stream("a", "issue_path: /a")))

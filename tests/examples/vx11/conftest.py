@@ -23,7 +23,17 @@ from examples.vx11.operator import (
 )
 from examples.vx11.principal import PrincipalToken
 from examples.vx11.service import Service
-from examples.vx11.tokens import EphemeralTokens, TokenStoreUnavailable
+from examples.vx11.tokens import StreamTokens
+from tentaculo.access.memory_store import MemoryStore
+from tentaculo.access.store import (
+    Census,
+    Client,
+    Grant,
+    Redeemed,
+    Terms,
+    TokenStore,
+    TokenStoreUnavailable,
+)
 from tests.fakes.clock import Clock
 
 TOKEN = "principal-of-the-test"
@@ -31,13 +41,16 @@ CREDENTIAL = {CREDENTIAL_HEADER: TOKEN}
 FIGURES = {"cpu_seconds", "rss_bytes", "uptime_seconds", "open_streams", "events", "ephemeral_tokens"}
 
 
-class BrokenTokens(EphemeralTokens):
+class AwayStore(MemoryStore):
     """A store that is away."""
 
-    def issue(self) -> str:
+    async def issue(self, digest: bytes, grant: Grant, terms: Terms) -> None:
         raise TokenStoreUnavailable
 
-    def redeem(self, token: str) -> bool:
+    async def redeem(self, digest: bytes, route: str, client: Client) -> Redeemed:
+        raise TokenStoreUnavailable
+
+    async def census(self) -> Census:
         raise TokenStoreUnavailable
 
 
@@ -96,19 +109,21 @@ def options() -> OperatorOptions:
 
 
 @pytest.fixture
-def tokens(clock: Clock) -> EphemeralTokens:
-    """The operator's token store."""
-    return EphemeralTokens(clock=clock)
+def store(clock: Clock) -> TokenStore:
+    """Where the operator keeps its tokens."""
+    return MemoryStore(clock=clock)
 
 
 @pytest.fixture
 async def operator(
-    clock: Clock, tokens: EphemeralTokens, options: OperatorOptions
+    clock: Clock, store: TokenStore, options: OperatorOptions
 ) -> AsyncIterator[RunningOperator]:
     """A running backend; replace the fixtures above to change it."""
     feed = EventFeed(keep=20, queue=4)
     meter = ProcessMeter(clock=clock)
-    backend = Operator(PrincipalToken(TOKEN), tokens=tokens, feed=feed, meter=meter, options=options)
+    backend = Operator(
+        PrincipalToken(TOKEN), tokens=StreamTokens(store), feed=feed, meter=meter, options=options
+    )
     service = Service(backend.app(), "127.0.0.1", 0)
     async with AsyncExitStack() as stack:
         await service.start()

@@ -18,12 +18,14 @@ from examples.vx11.operator import (
     CREDENTIAL_HEADER,
     HEALTH_PATH,
     ISSUE_PATH,
+    SHORT_ISSUE_PATH,
     STREAM_PATH,
     OperatorOptions,
     main,
 )
-from examples.vx11.tokens import EphemeralTokens
-from tests.examples.vx11.conftest import CREDENTIAL, FIGURES, TOKEN, BrokenTokens, RunningOperator, problem_of
+from tentaculo.access.memory_store import MemoryStore
+from tentaculo.access.store import KEPT_SECONDS
+from tests.examples.vx11.conftest import CREDENTIAL, FIGURES, TOKEN, AwayStore, RunningOperator, problem_of
 from tests.examples.vx11.sse import read_block, read_event
 from tests.fakes.gates import soon
 
@@ -65,7 +67,7 @@ class TestIssue:
         async with operator.session.post(operator.url(ISSUE_PATH), headers=headers) as response:
             assert response.status == 401
 
-    @pytest.mark.parametrize("tokens", [BrokenTokens(), EphemeralTokens(limit=0)], ids=["away", "full"])
+    @pytest.mark.parametrize("store", [AwayStore(), MemoryStore(max_tokens=0)], ids=["away", "full"])
     async def test_a_failed_store_is_an_error(self, operator: RunningOperator) -> None:
         """A store that can't keep a token yields 503 and not a dead token."""
         async with operator.session.post(operator.url(ISSUE_PATH), headers=CREDENTIAL) as response:
@@ -159,13 +161,69 @@ class TestFigures:
         ]
         assert after["uptime_seconds"] == 5
 
-    async def test_sampling_lets_expired_tokens_go(self, operator: RunningOperator) -> None:
+    async def test_sampling_lets_expired_tokens_go(
+        self, operator: RunningOperator, store: MemoryStore
+    ) -> None:
         """Tokens that nobody reads leave the store by time."""
         await operator.issue()
-        operator.clock.advance(60)
+        operator.clock.advance(60 + KEPT_SECONDS)
+        assert len(store) == 1
+        await operator.backend.sample()
+        assert len(store) == 0
+
+    async def test_an_expired_token_counts_no_more(self, operator: RunningOperator) -> None:
+        """Status tells the tokens that can still open the stream."""
+        await operator.issue()
+        operator.clock.advance(59.9)
         assert (await operator.status())["ephemeral_tokens"] == 1
-        operator.backend.sample()
+        operator.clock.advance(0.1)
         assert (await operator.status())["ephemeral_tokens"] == 0
+
+    @pytest.mark.parametrize("store", [AwayStore()], ids=["away"])
+    async def test_figures_come_without_a_store(self, operator: RunningOperator) -> None:
+        """A store that can't count leaves its figure out, and sampling goes on."""
+        before = await operator.status()
+        assert before["ephemeral_tokens"] is None
+        await operator.backend.sample()
+        assert (await operator.status())["events"] == before["events"] + 1
+
+
+class TestShortTokens:
+    """The issue path whose tokens soon expire."""
+
+    async def test_it_is_off_by_default(self, operator: RunningOperator) -> None:
+        """Nobody gets a token there unless the backend was told to."""
+        async with operator.session.post(operator.url(SHORT_ISSUE_PATH), headers=CREDENTIAL) as response:
+            assert await problem_of(response) == (404, "not_found")
+
+    @pytest.mark.parametrize("options", [OperatorOptions(sample_every=3600, short_lifetime=1)], ids=["on"])
+    async def test_its_tokens_live_as_long_as_they_say(self, operator: RunningOperator) -> None:
+        """They open the stream within their second, and not after; the other path's go on."""
+        async with operator.session.post(operator.url(SHORT_ISSUE_PATH), headers=CREDENTIAL) as response:
+            body = await response.json()
+        long = await operator.issue()
+        assert (body["ttl_sec"], body["endpoint"]) == (1, STREAM_PATH)
+        operator.clock.advance(0.9)
+        async with await operator.open(body["sse_token"]) as stream:
+            assert stream.status == 200
+        operator.clock.advance(0.1)
+        async with await operator.open(body["sse_token"]) as refused:
+            assert await problem_of(refused) == (401, "unauthorized")
+        async with await operator.open(long) as stream:
+            assert stream.status == 200
+
+    @pytest.mark.parametrize("options", [OperatorOptions(sample_every=3600, short_lifetime=1)], ids=["on"])
+    async def test_it_demands_the_principal_too(self, operator: RunningOperator) -> None:
+        """It is no way around the principal token."""
+        async with operator.session.post(operator.url(SHORT_ISSUE_PATH)) as response:
+            assert await problem_of(response) == (401, "unauthorized")
+
+    @pytest.mark.parametrize("text", ["0", "61", "1.5", "-1", "x"])
+    def test_a_bad_life_is_one_sentence(self, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """It says which numbers there may be, and the exit code is 2."""
+        assert main([], {"VX11_TOKEN": TOKEN, "OPERATOR_SHORT_TOKENS": text}) == 2
+        error = capsys.readouterr().err
+        assert error == "OPERATOR_SHORT_TOKENS must be a whole number of seconds, 1 to 60.\n"
 
 
 class TestAlone:

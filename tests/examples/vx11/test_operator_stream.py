@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import pytest
 
 from examples.vx11.operator import CREDENTIAL_HEADER, STREAM_PATH, OperatorOptions
-from tests.examples.vx11.conftest import CREDENTIAL, FIGURES, TOKEN, BrokenTokens, RunningOperator, problem_of
+from tests.examples.vx11.conftest import CREDENTIAL, FIGURES, TOKEN, AwayStore, RunningOperator, problem_of
 from tests.examples.vx11.sse import read_block, read_event
 from tests.fakes.gates import eventually, soon
 
@@ -67,7 +67,7 @@ class TestStreamAccess:
         async with await operator.open(token) as refused:
             assert await problem_of(refused) == (401, "unauthorized")
 
-    @pytest.mark.parametrize("tokens", [BrokenTokens()], ids=["away"])
+    @pytest.mark.parametrize("store", [AwayStore()], ids=["away"])
     async def test_a_failed_store_refuses_nobody_for_good(self, operator: RunningOperator) -> None:
         """A store that can't answer yields 503 and not 401."""
         async with await operator.open(str(uuid.uuid4())) as response:
@@ -97,7 +97,7 @@ class TestStream:
         """A sample arrives as an event with an id and real figures."""
         stream = await operator.open(await operator.issue())
         await read_block(stream.content)
-        operator.backend.sample()
+        await operator.backend.sample()
         event = await read_event(stream.content)
         assert event.field("id") == event.data["event_id"]
         assert (event.data["event_type"], event.data["severity"]) == ("figures", "info")
@@ -140,7 +140,7 @@ class TestStream:
         stream = await operator.open(await operator.issue())
         await read_block(stream.content)
         operator.clock.advance(61)
-        operator.backend.sample()
+        await operator.backend.sample()
         assert (await read_event(stream.content)).data["payload"]["ephemeral_tokens"] == 0
 
     async def test_a_client_that_leaves_is_let_go(self, operator: RunningOperator) -> None:
