@@ -7,7 +7,7 @@
     ├── gateway:   InternalError RouteDisabled TooManyConnections TooManyStreams Draining
     │              VersionNotSupported TokenStoreAway TokenStoreAtLimit
     └── upstream:  UpstreamUnreachable UpstreamTimeout UpstreamProtocolError
-                   UpstreamRedirect NotAnEventStream
+                   UpstreamRedirect NotAnEventStream StreamUnavailable
 
 Raised deep, translated once (`relay.problem`). It knows neither sockets nor HTTP libraries.
 """
@@ -196,6 +196,14 @@ class NotAnEventStream(GatewayError):
     status = 502
     code = "not_an_event_stream"
     title = "The upstream did not answer with an event stream"
+
+
+class StreamUnavailable(GatewayError):
+    """The upstream answered that it has no stream now; its client is asked to come again."""
+
+    status = 503
+    code = "stream_unavailable"
+    title = "The stream is not available now"
 
 
 class RouteDisabled(GatewayError):

@@ -77,7 +77,7 @@ async def test_issue_asks_the_gateway_that_the_file_names(tmp_path: Path) -> Non
         listen = f"listen: 0.0.0.0:{stack.gateway.port}"
         path.write_text(stack.text.replace("listen: 127.0.0.1:0", listen))
         done = await _run("issue", "query", stdin=TOKEN, env={"TENTACULO_CONFIG": str(path)})
-    assert (done.code, stack.url in done.stdout) == (0, True)
+        assert (done.code, f"{stack.url}/sse/query?token=" in done.stdout) == (0, True)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,9 @@ class StreamWatch(Protocol):
     def stream_opening(self, answer: Answer) -> None:
         """Count the stream; raises TooManyStreams."""
 
+    def stream_denied(self, status: int) -> None:
+        """Judge an error status where a stream was asked for; raises what is to be answered instead."""
+
 
 class Answer:
     """The reply of one exchange; `on_done` is called with None, or with what went wrong.
@@ -184,6 +187,8 @@ class Answer:
     def _begin(self, head: ReplyHead) -> bytes:
         streaming = head.status == 200 and is_event_stream(head.content_type)
         if self._plan.is_token_stream:
+            if head.status >= 400 and self._watch is not None:
+                self._watch.stream_denied(head.status)
             check_stream_reply(head, self._method, streaming=streaming)
         if streaming and head.framing is not Framing.NONE:
             assert self._watch is not None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NO_REFERRER = (("Referrer-Policy", "no-referrer"),)
 MAX_SECRETS = 8
-_NOT_YET = frozenset({429, 502, 503, 504})
+NOT_YET_STATUSES = frozenset({429, 502, 503, 504})
 _CLOSING_STATUSES = frozenset({400, 408, 413, 505})
 
 
@@ -102,7 +102,11 @@ class Answering(Admission):
     def _answer_not_yet(self, error: GatewayError) -> bool:
         """Have a client whose token is bound come again, where the route says so; errors end EventSource."""
         settings = self.record.plan and self.record.plan.settings.stream
-        if not settings or settings.unavailable is not Unavailable.RETRY or error.status not in _NOT_YET:
+        if (
+            not settings
+            or settings.unavailable is not Unavailable.RETRY
+            or error.status not in NOT_YET_STATUSES
+        ):
             return False
         self.record.status = 200
         fields = (*NO_REFERRER, *self.cors, ("X-Request-Id", self.record.request_id))

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from tentaculo.access.guard import CHALLENGE
-from tentaculo.errors import GatewayError, Unauthorized
+from tentaculo.config.settings import Unavailable
+from tentaculo.errors import GatewayError, StreamUnavailable, Unauthorized
 from tentaculo.relay.answer import Answer
-from tentaculo.relay.answering import Answering
+from tentaculo.relay.answering import NOT_YET_STATUSES, Answering
 from tentaculo.relay.last_words import last_event
 from tentaculo.relay.opening import describe_client, redeem
 from tentaculo.relay.plan import RoutePlan
@@ -273,6 +274,13 @@ class Exchange(Answering):
         if settings and settings.max_age is not None:
             self.deadline = self.relay.stream_end(settings.max_age)
             self.relay.deadlines.watch(self)
+
+    def stream_denied(self, status: int) -> None:
+        """Take an upstream that has no stream now for one that failed, if its client is to come again."""
+        settings = self.record.plan and self.record.plan.settings.stream
+        retried = settings and settings.unavailable is Unavailable.RETRY and self._lease is not None
+        if retried and status in NOT_YET_STATUSES:
+            raise StreamUnavailable(str(status))
 
     def end_stream(self, reason: str) -> None:
         """End the open stream in good order, for a named reason."""

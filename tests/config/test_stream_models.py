@@ -53,6 +53,11 @@ def test_later_option_of_a_stream_says_so(key: str) -> None:
             "ephemeral_token: {issue_path: /t/../u}",
             ['ephemeral_token.issue_path: must not hold the segments "." and ".."'],
         ),
+        (
+            "ephemeral_token: {issue_path: /t, ttl: 999ms}",
+            ["ephemeral_token.ttl: must be a duration between 1s and 10m"],
+        ),
+        ("ephemeral_token: {issue_path: /t, ttl: 1s}", []),
         ("ephemeral_token: {}", ["ephemeral_token.issue_path: this key is required"]),
         (
             "ephemeral_token: {issue_path: /t, ttl: 11m, reuse: twice, carry: post, parameter: a b, "

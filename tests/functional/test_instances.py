@@ -48,9 +48,7 @@ def listeners(redis_server: RedisServer) -> int:
 
 
 @pytest.fixture
-async def pair(
-    start_instance: StartInstance, redis_server: RedisServer, upstream: ScriptedUpstream
-) -> Pair:
+async def pair(start_instance: StartInstance, redis_server: RedisServer, upstream: ScriptedUpstream) -> Pair:
     """Two instances that hear each other."""
     text = shared(upstream.port, redis_server)
     one, two = await asyncio.gather(start_instance(text), start_instance(text))
