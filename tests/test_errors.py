@@ -41,6 +41,7 @@ CONTRACT: list[tuple[type[GatewayError], int, str]] = [
     (errors.RouteDisabled, 503, "route_disabled"),
     (errors.TooManyConnections, 503, "too_many_connections"),
     (errors.TooManyStreams, 503, "too_many_streams"),
+    (errors.StreamUnavailable, 503, "stream_unavailable"),
     (errors.TokenStoreAway, 503, "token_store_unavailable"),
     (errors.TokenStoreAtLimit, 503, "token_store_full"),
     (errors.Draining, 503, "draining"),

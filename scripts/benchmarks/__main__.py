@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.benchmarks import calls
+from scripts.benchmarks import calls, tokens
 from scripts.benchmarks.form import choose_form, find_python
 from scripts.benchmarks.peers import PEERS
 from scripts.benchmarks.report import as_json, as_markdown
@@ -27,8 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # SIGTERM then ends the peers too, by the same way out as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return _run_calls(options)
-    except (ToolMissing, calls.BenchFailed) as error:
+        return int(options.run(options))
+    except (ToolMissing, calls.BenchFailed, tokens.TokensFailed) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -51,6 +51,14 @@ def _run_calls(options: argparse.Namespace) -> int:
         (options.origin / options.json).write_text(as_json(result, verdicts))
     print(as_markdown(result, verdicts, with_goals=options.goals))
     return 0 if not options.goals or all(verdict.met for verdict in verdicts) else 1
+
+
+def _run_tokens(options: argparse.Namespace) -> int:
+    python = None if options.python is None else find_python(options.python, options.origin)
+    form = choose_form(python, pure=options.pure)
+    result = tokens.run(tokens.Options(seconds=options.seconds, clients=options.clients, form=form), _say)
+    print(tokens.as_markdown(result, with_goals=options.goals))
+    return 0 if not options.goals or result.met else 1
 
 
 def _say(text: str) -> None:
@@ -79,7 +87,24 @@ def _parser() -> argparse.ArgumentParser:
     plain.add_argument("--pure", action="store_true", help="measure the sources as they are, not compiled")
     plain.add_argument("--json", type=Path, metavar="FILE", help="write every sample there too")
     plain.add_argument("--no-goals", dest="goals", action="store_false", help="only print, and exit with 0")
+    plain.set_defaults(run=_run_calls)
+    _add_tokens(commands)
     return parser
+
+
+def _add_tokens(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    steps = commands.add_parser(
+        "tokens",
+        help="issuing and redeeming ephemeral tokens",
+        description="Tokens: CPU time of a step, its round trips to Redis, and streams through a gateway.",
+        epilog="Example: scripts/bench tokens --pure --seconds 5",
+    )
+    steps.add_argument("--seconds", type=_positive, default=3, help="length of the load on the gateway (3)")
+    steps.add_argument("--clients", type=_positive, default=16, help="how many open streams at a time (16)")
+    steps.add_argument("--python", metavar="FILE", help="compiles for this one and runs it (build/venv's)")
+    steps.add_argument("--pure", action="store_true", help="measure the sources as they are, not compiled")
+    steps.add_argument("--no-goals", dest="goals", action="store_false", help="only print, and exit with 0")
+    steps.set_defaults(run=_run_tokens)
 
 
 def _positive(text: str) -> int:

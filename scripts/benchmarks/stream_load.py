@@ -34,16 +34,25 @@ class StreamPlan:
 @asynccontextmanager
 async def stream_backend(port: int) -> AsyncIterator[None]:
     """Serve endless streams of one event on 127.0.0.1."""
+    handlers: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handler = asyncio.current_task()
+        handlers[handler] = writer
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             await reader.readuntil(HEAD_END)
             writer.write(STREAM_HEAD + b"%x\r\n%b\r\n" % (len(EVENT), EVENT))
             await reader.read()  # until the gateway leaves
         writer.close()
+        del handlers[handler]
 
     async with await asyncio.start_server(serve, "127.0.0.1", port):
         yield
+    left = {handler for handler in handlers if handler is not None}
+    for writer in handlers.values():
+        writer.transport.abort()
+    if left:
+        await asyncio.wait(left, timeout=ANSWER_SECONDS)
 
 
 async def press_streams(plan: StreamPlan) -> int:

@@ -1,7 +1,7 @@
 """What one step of a token costs inside the gateway: CPU time with the memory store, round trips with Redis.
 
-Run by `tokens` with the interpreter and in the folder of the form that is measured; prints one JSON object. It
-is the one benchmark that imports the gateway.
+Run by `tokens` with the interpreter and in the folder of the form that is measured; prints one JSON object.
+It is the one benchmark that imports the gateway.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from scripts.benchmarks.cpu import read_usage
 from scripts.benchmarks.features import count_total
 from scripts.benchmarks.form import Form
 from scripts.benchmarks.machine import available_cores, describe, free_ports, pin, share_cores
-from scripts.benchmarks.peers import ASK_VERSION, TOKEN, TOKEN_HEADER, write_config
+from scripts.benchmarks.peers import ASK_VERSION, TOKEN, TOKEN_HEADER
 from scripts.benchmarks.processes import StartFailed, running
 from scripts.benchmarks.samples import Spread, spread
 from scripts.benchmarks.stream_load import StreamPlan, press_streams, stream_backend
@@ -30,6 +30,27 @@ STEP_MICROSECONDS = 100.0
 ROUND_TRIPS = 1.0
 STEPS_SECONDS = 120
 WARM_UP_SECONDS = 0.5
+CONFIG = """\
+listen: 127.0.0.1:{port}
+admin: 127.0.0.1:{admin}
+log: {{level: info, format: json}}
+
+principals:
+  - name: bench
+    token: {token}
+    issue_rate: {{rate: 1000000/s, burst: 1000000}}
+
+upstreams:
+  backend: http://127.0.0.1:{backend}
+
+routes:
+  - name: events
+    path: /events
+    upstream: backend
+    access: ephemeral-token
+    stream: {{}}
+    ephemeral_token: {{issue_path: /token}}
+"""
 OPENED = r'^sse_streams_opened_total\{credential="ephemeral_token"\} (\S+)$'
 
 
@@ -95,7 +116,7 @@ def step_figures(text: str) -> tuple[Figure, ...]:
         times, trips = found["microseconds"], found["round_trips"]
         return (
             *(
-                Figure(f"{step}, memory store", spread(times[step]), "µs CPU", STEP_MICROSECONDS)
+                Figure(f"{step}, memory store", spread(times[step]), "μs CPU", STEP_MICROSECONDS)
                 for step in ("issue", "redeem")
             ),
             *(
@@ -113,7 +134,7 @@ def gateway_figures(cycles: int, cpu_seconds: float) -> tuple[Figure, ...]:
         raise TokensFailed("the gateway did nothing")
     return (
         Figure("issue + open + close, gateway", spread([cycles / cpu_seconds]), "per CPU-second"),
-        Figure("issue + open + close, gateway", spread([cpu_seconds / cycles * 1e6]), "µs CPU"),
+        Figure("issue + open + close, gateway", spread([cpu_seconds / cycles * 1e6]), "μs CPU"),
     )
 
 
@@ -154,8 +175,8 @@ def _measure_steps(form: Form, redis: str, folder: Path, port: int) -> str:
 
 def _measure_gateway(options: Options, folder: Path, ports: Sequence[int]) -> tuple[Figure, ...]:
     port, admin, backend = ports
-    values = {"PORT": str(port), "ADMIN": str(admin), "BACKEND": str(backend), "TOKEN": TOKEN}
-    config = write_config(folder, "tokens.yaml", values)
+    config = folder / "tokens.yaml"
+    config.write_text(CONFIG.format(port=port, admin=admin, backend=backend, token=TOKEN))
     form, cores = options.form, share_cores(available_cores())
     command = [*pin(cores.peer), form.python, "-m", "tentaculo", "serve", "--config", str(config)]
     plan = StreamPlan(

@@ -13,7 +13,7 @@ from redis.asyncio.client import PubSub
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import Connection
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import Sentinel, SentinelManagedSSLConnection
 from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 
@@ -52,6 +52,23 @@ def make_client(target: RedisTarget, *, timeout: float) -> RedisClient:
     return _PoolClient(Redis.from_pool(_pool(target)))
 
 
+class _SharedContext:
+    """One TLS context for all connections: the driver would make one each, 20 ms that stop everything."""
+
+    def __init__(self, *, shared: dict[str, Any], **link: Any) -> None:
+        super().__init__(**link)
+        self.ssl_context: Driver
+        self.ssl_context = shared.setdefault("context", self.ssl_context)
+
+
+class _TlsConnection(_SharedContext, SSLConnection):
+    pass
+
+
+class _SentinelTlsConnection(_SharedContext, SentinelManagedSSLConnection):
+    pass
+
+
 class _PoolClient:
     def __init__(self, client: Driver, sentinel: Driver = None) -> None:
         self._client = client
@@ -82,6 +99,9 @@ class _ClusterClient:
             **_common(target),
             **_limits(timeout),
         )
+        if target.tls:
+            shared = {"connection_class": _TlsConnection, "shared": {}}
+            self._client.nodes_manager.connection_kwargs.update(shared)
 
     async def execute(self, *command: bytes | str | int) -> Any:
         # Uninitialised, the driver would send a script to any node at all.
@@ -104,6 +124,8 @@ def _sentinel_client(target: RedisTarget, timeout: float) -> RedisClient:
     limits = _limits(timeout) | _silent() | {"retry": _no_retries()}
     tls = {"ssl": True, **target.tls_files} if target.tls else {}
     sentinel: Driver = _Sentinel(target.hosts, sentinel_kwargs=limits | tls)
+    if target.tls:
+        tls = {"connection_class": _SentinelTlsConnection, "shared": {}, **target.tls_files}
     link = _common(target) | _silent() | tls | {"retry": _no_retries(), "db": target.database}
     return _PoolClient(sentinel.master_for(target.service, **link, socket_timeout=None), sentinel)
 
@@ -115,7 +137,7 @@ def _pool(target: RedisTarget) -> ConnectionPool:
         return ConnectionPool(connection_class=UnixDomainSocketConnection, path=target.socket, **link)
     host, port = target.hosts[0]
     if target.tls:
-        return ConnectionPool(connection_class=SSLConnection, host=host, port=port, **link)
+        return ConnectionPool(connection_class=_TlsConnection, shared={}, host=host, port=port, **link)
     return ConnectionPool(connection_class=Connection, host=host, port=port, **link)
 
 

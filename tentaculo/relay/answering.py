@@ -124,7 +124,12 @@ class Answering(Admission):
             transport.write(data)
 
     def _failed(self, fault: Exception) -> None:
-        self.relay.logs.logger.error("exchange.failed", request_id=self.record.request_id, exc_info=fault)
+        self.relay.logs.logger.error(
+            "exchange.failed",
+            request_id=self.record.request_id,
+            secrets=self._secrets(),
+            exc_info=fault,
+        )
         self._answer_error(InternalError(type(fault).__name__))
 
     def _secrets(self) -> tuple[str, ...]:

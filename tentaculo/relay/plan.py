@@ -81,9 +81,6 @@ def compile_route(
     removed = [*route.request_headers.remove, *(name for name, _ in own)]
     checked = route.access not in UNCHECKED
     cors = cors_of(route)
-    edited = _names(route.response_headers)
-    if route.access is Access.EPHEMERAL_TOKEN:
-        edited.append("Cache-Control")  # no-store, whatever the upstream says of it
     private = _CACHING.get(route.access, b"")
     vary = field_lines((("Vary", ", ".join(route.credential_headers)),)) if checked else b""
     return RoutePlan(
@@ -102,7 +99,7 @@ def compile_route(
             remove=[*removed, *([settings.identity_header] if checked else [])],
             own_cookies=own_cookies,
         ),
-        response_names=response_names(remove=edited, cors=cors is not None),
+        response_names=response_names(remove=_edited(route), cors=cors is not None),
         request_lines=field_lines(own) + VIA,
         response_lines=field_lines(route.response_headers.set),
         identity_prefix=settings.identity_header.encode() + b": " if checked else None,
@@ -128,8 +125,11 @@ def _own_fields(route: RouteSettings, upstream: UpstreamSettings) -> list[tuple[
     return own
 
 
-def _names(edits: HeaderEdits) -> list[str]:
-    return [*edits.remove, *(name for name, _ in edits.set)]
+def _edited(route: RouteSettings) -> list[str]:
+    """Return the fields of which the upstream has no say."""
+    edits = route.response_headers
+    stored = ["Cache-Control"] if route.access is Access.EPHEMERAL_TOKEN else []
+    return [*edits.remove, *(name for name, _ in edits.set), *stored]
 
 
 def _own_host(edits: HeaderEdits) -> bytes | None:

@@ -125,9 +125,7 @@ def request_names(
     meanings |= {b"connection": Meaning.CONNECTION, b"expect": Meaning.EXPECT}
     meanings |= dict.fromkeys((name.lower().encode() for name in remove), Meaning.DROP)
     if own_cookies:
-        meanings[b"cookie"] = (
-            Meaning.COOKIE
-        )  # also where the route removes it: the gateway's is for the gateway
+        meanings[b"cookie"] = Meaning.COOKIE  # read also where the route removes it
     for name in credentials:
         lower = name.lower().encode()
         meanings[lower] = Meaning.BEARER if lower == b"authorization" else Meaning.CREDENTIAL

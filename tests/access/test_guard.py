@@ -224,7 +224,7 @@ OPENED: dict[str, tuple[Guard, list[bytes], list[bytes], Presented]] = {
 def test_what_may_open_a_stream(
     guard: Guard, credentials: list[bytes], tokens: list[bytes], presented: Presented
 ) -> None:
-    """A principal opens it by a header, and by the query where that is allowed; a token is yet to be redeemed."""
+    """A principal does by a header, and by the query where it may; a token is yet to be redeemed."""
     assert guard.present(credentials, tokens) == presented
 
 

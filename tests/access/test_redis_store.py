@@ -205,6 +205,15 @@ async def test_start_and_close_without_redis(server: RedisServer) -> None:
             await store.close()
 
 
+async def test_close_ends_the_reading(store: RedisStore) -> None:
+    """After close no task of the store is left."""
+    before = asyncio.all_tasks()
+    await store.start(lambda _: None)
+    assert len(asyncio.all_tasks() - before) == 1
+    await store.close()
+    assert not asyncio.all_tasks() - before
+
+
 def test_bad_url() -> None:
     """A URL that is none is told at once."""
     with pytest.raises(ValueError, match="must begin with one of"):

@@ -47,7 +47,11 @@ class RedisServer:
             "save": "",
             "bind": "127.0.0.1",
         }
-        command = [redis_program(), *(str(part) for name in options for part in (f"--{name}", options[name]))]
+        command = [
+            *_with_its_parent(),
+            redis_program(),
+            *(str(part) for name in options for part in (f"--{name}", options[name])),
+        ]
         if self._password is not None:
             command += ["--requirepass", self._password]
         log = (self.folder / "redis.log").open("ab")
@@ -78,6 +82,7 @@ class RedisServer:
             unix_socket_path=str(self.socket),
             password=self._password,
             protocol=2,
+            driver_info=None,
             retry=Retry(NoBackoff(), 0),
         )
         with link as client:
@@ -131,6 +136,12 @@ def free_port() -> int:
             port = int(probe.getsockname()[1])
             if port < 55536:
                 return port
+
+
+def _with_its_parent() -> list[str]:
+    """A test run that is killed takes the server with it, where util-linux has the tool for that."""
+    setpriv = shutil.which("setpriv")
+    return [] if setpriv is None else [setpriv, "--pdeathsig", "KILL"]
 
 
 def _until(holds: Callable[[], bool], otherwise: str) -> None:

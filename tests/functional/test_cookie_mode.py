@@ -192,3 +192,17 @@ async def test_binding_is_kept(start_gateway: StartGateway, upstream: ScriptedUp
     assert second.cookies["tentaculo_binding"] == first.cookies["tentaculo_binding"]
     fixed = await issue(gateway, fields=(*GOOD, ("Cookie", "tentaculo_binding=planted")))
     assert fixed.cookies["tentaculo_binding"] != "planted"
+
+
+async def test_anyone_is_not_everyones_cookie(
+    start_gateway: StartGateway, upstream: ScriptedUpstream
+) -> None:
+    """Where any page may call, none of another site may do so with the browser's cookie."""
+    gateway = await start_gateway(cookies(upstream.port, more="cors: {origins: ['*']}"))
+    fields = (
+        *BROWSER,
+        (await issue(gateway)).cookie,
+        (SITE, "cross-site"),
+        ("Origin", "https://any.example"),
+    )
+    assert await refusal(gateway, PATH, fields) == (403, "cross_site")

@@ -63,7 +63,7 @@ async def event_comes(upstream: ScriptedUpstream, number: int, stream: Stream) -
 
 
 async def test_issued_here_opened_there(pair: Pair, upstream: ScriptedUpstream) -> None:
-    """A token that one instance issued opens a stream on the other; for who has only seen the URL, on neither."""
+    """A token of one instance opens a stream on the other; whoever has only seen the URL gets none."""
     one, two = pair
     issued = await issue(one)
     stream = await open_stream(two, issued.target)
@@ -86,7 +86,7 @@ async def statuses(clients: list[RawClient]) -> Counter[int]:
 
 
 async def test_one_token_two_hundred_clients(pair: Pair, upstream: ScriptedUpstream) -> None:
-    """Of 200 redeems of one `once` token at the same time, over both instances, exactly one opens a stream."""
+    """Of 200 redeems of one `once` token at a time, over both instances, one opens a stream."""
     issued = await issue(pair[0], "single")
     clients = [await pair[number % 2].client() for number in range(AT_ONCE)]
     raw = request("GET", issued.target, BROWSER)
@@ -144,7 +144,7 @@ async def refused(instance: GatewayProcess) -> None:
 async def test_blocked_everywhere(
     pair: Pair, start_instance: StartInstance, redis_server: RedisServer, upstream: ScriptedUpstream
 ) -> None:
-    """With `block` the principal's own token is refused by both, and by one that starts later; no other's is."""
+    """With `block` the principal's own token is refused by both, and by one that starts later."""
     assert (await revoke(pair[1], "operator-ui", query="?block=1h")).status == 200
     for instance in (*pair, await start_instance(shared(upstream.port, redis_server))):
         await refused(instance)

@@ -157,7 +157,7 @@ async def answer_to_issue(gateway: RunningGateway) -> tuple[int, str | None]:
 async def test_stream_outlives_its_lost_token(
     fault: Fault, start_gateway: StartGateway, upstream: ScriptedUpstream, redis_server: RedisServer
 ) -> None:
-    """After an empty return an open stream still belongs to its principal; after a pause its token is good."""
+    """A stream whose token was lost can still be revoked; after a mere pause its token is good."""
     gateway = await start_gateway(shared(upstream.port, redis_server))
     issued = await issue(gateway)
     stream = await open_stream(gateway, issued.target)

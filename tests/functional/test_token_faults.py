@@ -1,4 +1,4 @@
-"""The faults of the original VX11 gateway that concern tokens, each with a test that it does not come back."""
+"""The faults of the original VX11 gateway that concern tokens must not come back."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ async def test_fault_02_made_up_token(
 
 
 async def test_fault_05_used_twice(start_gateway: StartGateway, upstream: ScriptedUpstream) -> None:
-    """A token that is good for one redeem opens one stream, also when its client is the same or comes at once."""
+    """A token that is good for one redeem opens one stream, whoever comes and however soon."""
     gateway = await start_gateway(token_configuration(upstream.port, stream_route(terms="reuse: once")))
     issued = await issue(gateway)
     clients = [await gateway.client() for _ in range(20)]

@@ -1,4 +1,4 @@
-"""Ephemeral tokens, cookies, the admin token and Redis' password turn up in no log, metric, error or upstream."""
+"""Tokens, cookies and Redis' password turn up in no log, metric, error or upstream."""
 
 from __future__ import annotations
 
@@ -67,11 +67,13 @@ class Way:
 
 
 COOKIES = ("Cookie", "{cookie}; {binding}")
+IN_HEADER = ("X-VX11-Token", "{token}")
+TYPED = ("Sec-Fetch-Site", "none")
 WAYS = (
     Way(name="open", status=200),
     Way(name="open-bound", status=200, fields=(("Cookie", "a=b; {binding}"),)),
     Way(name="open-cookie", status=200, of="tabs", target="/sse/tabs", fields=(COOKIES,)),
-    Way(name="open-header", status=200, of="fetch", target="/sse/fetch", fields=(("X-VX11-Token", "{token}"),)),
+    Way(name="open-header", status=200, of="fetch", target="/sse/fetch", fields=(IN_HEADER,)),
     Way(name="open-deprecated", status=200, target=f"/sse/compatible?token={TOKEN}"),
     Way(name="issue", status=200, method="POST", target="/tokens/events?token={token}", fields=GOOD),
     Way(name="issue-cookie", status=200, method="POST", target="/tokens/tabs", fields=(*GOOD, COOKIES)),
@@ -89,7 +91,7 @@ WAYS = (
     Way(name="other-route", status=401, target="/sse/single?token={token}"),
     Way(name="used", status=401, of="single", target="/sse/single?token={token}", twice=True),
     Way(name="reused", status=401, twice=True, fields=(("Cookie", "{binding}x"),)),
-    Way(name="cross-site", status=403, of="tabs", target="/sse/tabs", fields=(COOKIES, ("Sec-Fetch-Site", "none"))),
+    Way(name="cross-site", status=403, of="tabs", target="/sse/tabs", fields=(COOKIES, TYPED)),
     Way(name="expect", status=417, fields=(("Expect", "{token}"),)),
     Way(name="off", status=503, target="/sse/off?token={token}"),
     Way(name="unreachable", status=502, of="unreachable", target="/sse/unreachable?token={token}"),

@@ -1,4 +1,4 @@
-"""Streams that ephemeral tokens opened: take-over, binding, ends and their reasons, limits, other sites' pages."""
+"""Streams that ephemeral tokens opened: take-over, binding, ends and their reasons, limits."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def test_second_client(dropped: bool, start_gateway: StartGateway, upstrea
 
 
 async def test_binding_cookie(start_gateway: StartGateway, upstream: ScriptedUpstream) -> None:
-    """The issuing call's cookie binds more strictly than address and User-Agent, which then count for nothing."""
+    """Where the issuing call's cookie came along it binds, and address and User-Agent count for nothing."""
     gateway = await start_gateway(token_configuration(upstream.port))
     issued = await issue(gateway)
     await open_stream(gateway, issued.target, (*BROWSER, issued.cookie))

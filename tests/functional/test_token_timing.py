@@ -1,4 +1,4 @@
-"""What a wrong token costs does not depend on how much of it is right, shown by what is done, not by a clock."""
+"""What a wrong token costs does not depend on how much of it is right, shown without a clock."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def test_store_sees_digests_only(
 async def test_one_step_whatever_is_right(
     carry: str, start_gateway: StartGateway, upstream: ScriptedUpstream
 ) -> None:
-    """However a wrong token is carried, it costs one step of the store; what has no token's form costs none."""
+    """A wrong token costs one step of the store however it is carried; what has not its form, none."""
     gateway = await start_gateway(token_configuration(upstream.port, stream_route(terms=f"carry: {carry}")))
     issued = await issue(gateway)
     name = next((name for name in issued.cookies if "token" in name), "")
@@ -148,7 +148,7 @@ async def test_refusals_look_alike(start_gateway: StartGateway, upstream: Script
 async def test_principal_token_in_a_header(
     right: int, start_gateway: StartGateway, upstream: ScriptedUpstream
 ) -> None:
-    """A principal's token that is nearly right asks no store at all: its digest is looked up, and is not there."""
+    """A principal's token that is nearly right asks no store: its digest is looked up, and is not there."""
     gateway = await start_gateway(token_configuration(upstream.port))
     nearly_good = TOKEN[:right] + "~" * (len(TOKEN) - right)
     assert await refusal(gateway, "/sse/events", (("X-VX11-Token", nearly_good),)) == (401, "unauthorized")

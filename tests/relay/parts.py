@@ -155,7 +155,8 @@ class Relayed:
     """One answer between an upstream and a client, both of whose ends are the test's.
 
     `done` holds what the answer said at its end; `streams` the answers that opened a stream, of
-    which there is `room` for one or none; a client that is `gone` has no transport any more.
+    which there is `room` for one or none; a client that is `gone` has no transport any more;
+    `denials` are the statuses by which the upstream said that it has no stream.
     """
 
     def __init__(
@@ -174,6 +175,7 @@ class Relayed:
         self.client = RecordingTransport()
         self.done: list[GatewayError | None] = []
         self.streams: list[Answer] = []
+        self.denials: list[int] = []
         self._room = room
         self.answer = Answer(
             None if gone else self.client,
@@ -194,6 +196,10 @@ class Relayed:
         if not self._room:
             raise TooManyStreams("streams")
         self.streams.append(answer)
+
+    def stream_denied(self, status: int) -> None:
+        """Note it, and let it pass."""
+        self.denials.append(status)
 
     @property
     def head(self) -> list[bytes]:

@@ -86,7 +86,7 @@ PRINCIPALS: dict[str, tuple[str, str, Fields, int, str]] = {
 async def test_credentials_without_a_token(
     name: str, suffix: str, fields: Fields, status: int, why: str, front: Front, upstream: ScriptedUpstream
 ) -> None:
-    """Exactly one good credential where the route reads it opens a stream; anything else costs no upstream."""
+    """One good credential where the route reads it opens a stream; anything else costs no upstream."""
     await front.tokens.revoke("reader", block=3600)
     assert await outcome(front, f"/sse/{name}{suffix}", fields) == (status, why)
     assert len(upstream.exchanges) == (status == 200)

@@ -62,6 +62,7 @@ async def test_token_stream_yields_a_stream_or_an_error(
     """On a route that a token opens nothing else passes; a refused reply leaves no trace but its status."""
     relayed = Relayed(backend, TOKEN_STREAM, method=method)
     backend.sends(reply)
+    assert relayed.denials == [int(reply[9:12])] * (reply[9:10] in (b"4", b"5"))
     if error is None:
         assert relayed.answer.started
         return

@@ -7,6 +7,8 @@ import pytest
 from tentaculo.access.principals import Principal, fingerprint
 from tentaculo.config.settings import (
     Access,
+    CorsSettings,
+    EphemeralTokenSettings,
     HeaderEdits,
     PrincipalSettings,
     Rewrite,
@@ -176,3 +178,64 @@ def test_timeouts_are_the_routes() -> None:
     """The route's timeouts hold, into which the upstream's were filled."""
     timeouts = Timeouts(response=1.5)
     assert plan_of(route_of(timeouts=timeouts)).timeouts is timeouts
+
+
+TOKENS = route_of(
+    access=Access.EPHEMERAL_TOKEN,
+    stream=StreamSettings(),
+    ephemeral_token=EphemeralTokenSettings(issue_path="/t"),
+)
+
+
+def test_token_opens_a_stream_that_no_cache_keeps() -> None:
+    """Whatever the upstream says of it, such a reply is not stored; it varies by the credential header."""
+    plan = plan_of(TOKENS)
+    assert plan.is_token_stream
+    assert plan.opening is not None
+    assert plan.private_line == b"Cache-Control: no-store\r\n"
+    assert plan.vary_line == b"Vary: X-VX11-Token\r\n"
+    replied = [(b"Cache-Control", b"public, max-age=60"), (b"ETag", b"1")]
+    sorted_fields = sort_response_fields(replied, plan.response_names)
+    assert b"".join(sorted_fields.kept) == b"ETag: 1\r\n"
+    assert Meaning.CACHE_CONTROL not in sorted_fields.seen
+    assert plan_of(route_of()).opening is None
+
+
+UNENCODED = {
+    "no stream": (route_of(), False),
+    "stream": (route_of(stream=StreamSettings()), True),
+    "stream without a last event": (route_of(stream=StreamSettings(last_event=False)), False),
+    "stream that tokens open": (TOKENS, True),
+}
+
+
+@pytest.mark.parametrize(("route", "unencoded"), UNENCODED.values(), ids=UNENCODED)
+def test_stream_that_is_added_to_must_not_be_encoded(route: RouteSettings, unencoded: bool) -> None:
+    """Where the gateway may say the last word, the upstream is asked for a stream that it can add to."""
+    plan = plan_of(route)
+    assert (b"Accept-Encoding: identity\r\n" in plan.request_lines) is unencoded
+    sent = sort_request_fields([(b"Accept-Encoding", b"gzip")], plan.request_names, keep_credentials=False)
+    assert bool(sent.kept) is not unencoded
+
+
+COOKIES = {
+    "ordinary": (HeaderEdits(), True),
+    "removed": (HeaderEdits(remove=("cookie",)), False),
+    "set": (HeaderEdits(set=(("COOKIE", "a=1"),)), False),
+}
+
+
+@pytest.mark.parametrize(("edits", "kept"), COOKIES.values(), ids=COOKIES)
+def test_cookies_go_on(edits: HeaderEdits, kept: bool) -> None:
+    """Unless the route removes or sets them."""
+    assert plan_of(route_of(request_headers=edits)).keep_cookies is kept
+
+
+def test_origins_are_the_gateways_to_say_where_the_route_names_them() -> None:
+    """Then the upstream's own fields are dropped."""
+    field = b"Access-Control-Allow-Origin"
+    named = plan_of(route_of(cors=CorsSettings(origins=("https://a",))))
+    assert named.cors is not None
+    assert named.response_names.meaning(field) is Meaning.DROP
+    assert plan_of(route_of()).cors is None
+    assert plan_of(route_of()).response_names.meaning(field) is Meaning.PASS

@@ -15,7 +15,7 @@ from tentaculo.errors import (
     UpstreamTimeout,
     VersionNotSupported,
 )
-from tentaculo.relay.problem import plain_response, problem, problem_body
+from tentaculo.relay.problem import empty_response, plain_response, problem, problem_body
 
 ERRORS: dict[str, tuple[GatewayError, bytes]] = {
     "client": (BadTarget("secret-reason"), b"HTTP/1.1 400 Bad Request"),
@@ -91,3 +91,11 @@ def test_plain_response() -> None:
 def test_status_without_a_phrase() -> None:
     """A status that has no phrase keeps the space that its line needs (RFC 9112 section 4)."""
     assert plain_response(599, b"", content_type="text/plain").startswith(b"HTTP/1.1 599 \r\n")
+
+
+@pytest.mark.parametrize(("keep_alive", "said"), [(True, b"keep-alive"), (False, b"close")])
+def test_empty_response(keep_alive: bool, said: bytes) -> None:
+    """A 204 has its fields and no length, for it can have no body (RFC 9110 section 8.6)."""
+    assert empty_response((("Vary", "Origin"),), keep_alive=keep_alive) == (
+        b"HTTP/1.1 204 No Content\r\nVary: Origin\r\nConnection: " + said + b"\r\n\r\n"
+    )

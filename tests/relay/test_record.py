@@ -23,6 +23,7 @@ from tentaculo.errors import (
     UpstreamUnreachable,
 )
 from tentaculo.relay.answer import Answer
+from tentaculo.relay.plan import RoutePlan
 from tentaculo.relay.record import Record
 from tentaculo.relay.relay import Relay
 from tentaculo.relay.snapshot import build_snapshot
@@ -65,7 +66,9 @@ class Desk:
         """Begin the record of a request, which takes a second and a half."""
         record = Record(self.relay, parsed_request(data))
         if routed:
-            record.plan = self.relay.snapshot.table.match("a", "/api/a", "GET")
+            plan = self.relay.snapshot.table.match("a", "/api/a", "GET")
+            assert isinstance(plan, RoutePlan)
+            record.plan = plan
         self.clock.advance(1.5)
         return record
 
@@ -276,3 +279,15 @@ async def test_broken_stream_is_the_upstreams_fault(desk: Desk) -> None:
     record.stream_ended(desk.answer(STREAM), (), None)
     assert (desk.event["code"], desk.event["reason"]) == ("upstream_timeout", "idle")
     assert desk.count("upstream_faults_total", upstream="backend", kind="upstream_timeout") == 1
+
+
+@pytest.mark.parametrize("by", ["ephemeral_token", "principal_header", "principal_query"])
+async def test_stream_by_what_opened_it(by: str, desk: Desk) -> None:
+    """On a route that tokens open it is told and counted; a principal's token in a URL is deprecated."""
+    record = desk.record()
+    record.stream_opened((), by)
+    assert desk.event["opened_by"] == by
+    assert ("deprecated" in desk.event) is (by == "principal_query")
+    sample = desk.relay.metrics.registry.get_sample_value
+    assert sample("sse_streams_opened_total", {"credential": by}) == 1
+    assert sample("sse_connect_latency_ms_sum") == 1500.0

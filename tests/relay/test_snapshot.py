@@ -6,21 +6,28 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tentaculo.access.standings import Standings
+from tentaculo.access.store import Standing
 from tentaculo.config.settings import (
     Access,
+    EphemeralTokenSettings,
     PrincipalSettings,
     RouteSettings,
     Secret,
     Server,
     Settings,
+    StreamSettings,
     Timeouts,
     UpstreamCredential,
     UpstreamSettings,
 )
-from tentaculo.errors import RouteNotFound
+from tentaculo.errors import Forbidden, RouteNotFound
+from tentaculo.relay.issuing import IssuePlan
+from tentaculo.relay.plan import RoutePlan
 from tentaculo.relay.snapshot import Snapshot, build_snapshot, credential_names
 from tentaculo.telemetry.metrics import Metrics
 from tentaculo.upstream.deadlines import Deadlines
+from tentaculo.wire.headers import Meaning
 from tests.fakes.gates import eventually
 from tests.relay.parts import BACKEND, CALLER, TOKEN, route_of, settings_of
 from tests.upstream.fakes import ManualServer
@@ -66,6 +73,8 @@ def test_routes_of_an_upstream_share_its_pool() -> None:
     routes = route_of(name="a", path="/a"), route_of(name="b", path="/b")
     snapshot = build(settings_of(*routes, upstreams=(BACKEND, OTHER)))
     first, second = (snapshot.table.match("", path, "GET") for path in ("/a", "/b"))
+    assert isinstance(first, RoutePlan)
+    assert isinstance(second, RoutePlan)
     assert first.pool is second.pool is snapshot.pools["backend"]
     assert set(snapshot.pools) == {"backend", "other"}
 
@@ -126,3 +135,53 @@ async def test_close_leaves_no_connection(server: ManualServer) -> None:
     assert (kept.is_open, used.is_open) == (False, True)
     await serve(used, wire)
     await eventually(lambda: pool.open_connections == 0)
+
+
+def token_route(name: str, path: str, host: str | None = None) -> RouteSettings:
+    """Configure a route that tokens of one issue path open."""
+    return route_of(
+        name=name,
+        path=path,
+        host=host,
+        access=Access.EPHEMERAL_TOKEN,
+        stream=StreamSettings(),
+        ephemeral_token=EphemeralTokenSettings(issue_path="/api/token"),
+    )
+
+
+def test_issue_paths_are_routes_of_their_own() -> None:
+    """POST there issues for all routes that share it, and only there; a host has its own."""
+    routes = token_route("a", "/a"), token_route("b", "/b"), token_route("c", "/c", "c.test"), route_of()
+    table = build(settings_of(*routes)).table
+    shared, own = table.match("any", "/api/token", "POST"), table.match("c.test", "/api/token", "POST")
+    assert isinstance(shared, IssuePlan)
+    assert isinstance(own, IssuePlan)
+    assert (shared.name, shared.endpoint, shared.openable) == ("a", "/a", {"caller": ("a", "b")})
+    assert (own.name, own.openable) == ("c", {"caller": ("c",)})
+    assert not isinstance(table.match("any", "/api/other", "POST"), IssuePlan)
+
+
+def test_own_cookies() -> None:
+    """The names of the gateway's cookies are known to every route once there is one that issues tokens."""
+    none, some = build(settings_of(route_of())), build(settings_of(route_of(), token_route("a", "/a")))
+    assert none.own_cookies == frozenset()
+    assert b"tentaculo_binding" in some.own_cookies
+    meanings = [
+        each.table.match("", "/api/a", "GET").request_names.meaning(b"Cookie") for each in (none, some)
+    ]
+    assert meanings == [Meaning.PASS, Meaning.COOKIE]
+
+
+def test_standings_are_handed_in() -> None:
+    """What is known of blocked principals outlives a snapshot."""
+    standings = Standings()
+    standings.note("caller", Standing(1, 60.0))
+    snapshot = build_snapshot(
+        settings_of(route_of(), token_route("a", "/a")),
+        metrics=Metrics(version="0"),
+        deadlines=Deadlines(),
+        standings=standings,
+    )
+    for path, method in (("/api/a", "GET"), ("/api/token", "POST")):
+        with pytest.raises(Forbidden):
+            snapshot.table.match("", path, method).guard.admit([TOKEN])

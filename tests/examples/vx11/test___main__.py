@@ -202,6 +202,20 @@ def test_a_token_that_is_too_short_is_a_problem(capsys: pytest.CaptureFixture[st
     assert "sh0rt" not in error
 
 
+def test_a_bad_option_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    """The variable is named, and the exit code is 2."""
+    assert main(_environment(OPERATOR_SHORT_TOKENS="x")) == 2
+    assert capsys.readouterr().err == "OPERATOR_SHORT_TOKENS must be a whole number of seconds, 1 to 60.\n"
+
+
+def test_another_file_can_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its problems are told instead of the default file's."""
+    file = tmp_path / "other.yaml"
+    file.write_text("routes: []")
+    assert main(_environment(), [str(file)]) == 2
+    assert str(file) in capsys.readouterr().err
+
+
 def test_a_token_file_that_is_missing_is_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
