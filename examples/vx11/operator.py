@@ -42,7 +42,7 @@ HEALTH_PATH = "/health"
 class OperatorOptions:
     """Times in seconds (`retry_ms` as its name says), the command body's bound in bytes.
 
-    With `short_lifetime` SHORT_ISSUE_PATH issues tokens that live so long, so that one is soon seen to expire.
+    With `short_lifetime` SHORT_ISSUE_PATH issues tokens that live so long: one is soon seen to expire.
     """
 
     token_lifetime: float = 60.0

@@ -6,6 +6,7 @@ Times are whole microseconds, as in Redis, so that both stores draw the same lin
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import time
 from collections import deque
@@ -40,6 +41,7 @@ KEPT = _micros(KEPT_SECONDS)
 LEASE = _micros(LEASE_SECONDS)
 # A step lets at most so many go, so that none pays for a whole idle hour; it leaves two at most itself.
 SWEPT_BY_A_STEP = 50
+SWEPT_AT_ONCE = 1000
 # Below this nothing is gained by making containers anew.
 SMALL = 1024
 
@@ -190,12 +192,15 @@ class MemoryStore:
         return {principal: self._standing(principal, now) for principal in principals}
 
     async def census(self) -> Census:
-        """Let expired tokens go, and count.
+        """Let expired tokens go, and count; other work goes on between, however many they are.
 
         Valid is what could be redeemed before its end, a revoked token too until that comes. Expired is what
         ended without a redeem.
         """
-        self.sweep()
+        now = _micros(self._clock())
+        while self._has_past(now):
+            self._let_go(now, SWEPT_AT_ONCE)
+            await asyncio.sleep(0)
         expired, self._expired = self._expired, 0
         return Census(self._valid, expired)
 
@@ -274,6 +279,9 @@ class MemoryStore:
         token = self._tokens.pop(digest, None)
         if token is not None:
             self._valid -= token.valid
+
+    def _has_past(self, now: int) -> bool:
+        return any(queue and queue[0][0] <= now for queue in (self._due, self._ended))
 
     def _let_go(self, now: int, most: int) -> None:
         due, ended = self._due, self._ended

@@ -32,12 +32,12 @@ class Standings:
     def note(self, principal: str, standing: Standing) -> bool:
         """Take in how a principal stands; return whether it was revoked since the note before.
 
-        A store that has lost everything counts anew: a smaller number is no revocation.
+        A store that has lost everything counts anew: a smaller number is no revocation, and a block
+        that it knows nothing of goes on.
         """
         before = self._epochs.get(principal)
         self._epochs[principal] = standing.epoch
-        if standing.blocked_for > 0:
-            self._blocked[principal] = self._clock() + standing.blocked_for
-        else:
-            self._blocked.pop(principal, None)
+        until = self._clock() + standing.blocked_for
+        if standing.blocked_for > 0 and until > self._blocked.get(principal, 0.0):
+            self._blocked[principal] = until
         return before is not None and standing.epoch > before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import sys
 import tracemalloc
@@ -9,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from tentaculo.access.memory_store import SWEPT_BY_A_STEP, MemoryStore
+from tentaculo.access.memory_store import SWEPT_AT_ONCE, SWEPT_BY_A_STEP, MemoryStore
 from tentaculo.access.store import (
     KEPT_SECONDS,
     Census,
@@ -146,3 +147,19 @@ async def test_sweep_forgets_nothing_too_early() -> None:
     store.sweep()
     assert len(store) == 1
     assert await refusal(store, 2) is Refusal.EXPIRED
+
+
+async def test_census_lets_others_run() -> None:
+    """However many tokens end at once, the census gives the event loop back in between."""
+    clock = Clock()
+    store = MemoryStore(clock=clock)
+    for number in range(3 * SWEPT_AT_ONCE):
+        await store.issue(digest(number), GRANT, Terms(ttl=60))
+    clock.advance(61)
+    census = asyncio.ensure_future(store.census())
+    turns = 0
+    while not census.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= 3
+    assert await census == Census(0, 3 * SWEPT_AT_ONCE)

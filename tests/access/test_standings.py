@@ -46,8 +46,8 @@ def test_block_ends_by_itself() -> None:
     assert not standings.is_blocked("one")
 
 
-def test_block_can_be_longer_or_over() -> None:
-    """The last word counts."""
+def test_block_can_be_longer_but_never_shorter() -> None:
+    """Nobody lifts a block: a store that says there is none has lost it."""
     clock = Clock()
     standings = Standings(clock)
     standings.note("one", Standing(1, 60.0))
@@ -55,4 +55,7 @@ def test_block_can_be_longer_or_over() -> None:
     clock.advance(100)
     assert standings.is_blocked("one")
     standings.note("one", Standing(2, 0.0))
+    standings.note("one", Standing(2, 1.0))
+    assert standings.is_blocked("one")
+    clock.advance(500)
     assert not standings.is_blocked("one")
