@@ -118,11 +118,14 @@ async def test_store_that_counts_anew(bench: Bench) -> None:
     assert bench.ended == ["one"]
 
 
-async def test_block_that_was_lifted(bench: Bench) -> None:
-    """The store's word on how long a block lasts is the one that counts."""
+async def test_block_that_the_store_lost(bench: Bench) -> None:
+    """A store that forgets a block does not lift it: that runs out by itself."""
     await bench.tokens.revoke("one", block=60)
     bench.store._blocks.clear()
+    bench.clock.advance(59)
     await bench.upkeep.look()
+    assert bench.standings.is_blocked("one")
+    bench.clock.advance(1)
     assert not bench.standings.is_blocked("one")
 
 
