@@ -32,7 +32,6 @@ from tests.functional.tokens import reaches
 TRUSTED = "gateway.localhost"
 LEAKY = '<!doctype html><meta name="referrer" content="unsafe-url"><title>Page</title>'
 IMAGE = "(url) => new Promise((done) => { const i = new Image(); i.onload = i.onerror = done; i.src = url; })"
-
 LINK = "(url) => { setTimeout(() => { location.href = url; }); }"
 
 
