@@ -1,5 +1,6 @@
 # Sourced by scripts/setup: finds a Python and makes a virtual environment with it.
 # shellcheck shell=bash
+source scripts/system.bash
 
 find_python() {
   local python
@@ -31,14 +32,8 @@ sys.exit(sys.version_info < (3, 11) or not (flagged or sys.executable.startswith
 
 # Debian and Ubuntu keep ensurepip in a package of its own, one for each version of Python.
 add_ensurepip() {
-  local package
-  package=$("$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
-  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "$1 cannot make virtual environments: install $package (its name on Debian and Ubuntu)." >&2
-    return 1
-  fi
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >/dev/null
+  install_packages "$1 cannot make virtual environments" \
+    "$("$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
 }
 
 # Whether the environment works and was made in this place: one that was copied runs the commands of the old place.

@@ -46,14 +46,14 @@ class Opening:
 
     def check_site(self, headers: Any, host: str) -> None:
         """Refuse a cookie that a page of another site makes the browser send.  Raises CrossSite."""
-        if headers.get("Sec-Fetch-Site") == "same-origin":
+        if headers.getall("Sec-Fetch-Site", []) == ["same-origin"]:
             return
-        origin = headers.get("Origin")
-        if origin is not None:
+        origin, *others = headers.getall("Origin", [None])
+        if origin is not None and not others:
             own = host != "" and origin.partition("://")[2].lower() == host.lower()
             if own or (self.cors is not None and origin.lower() in self.cors.origins):
                 return
-        elif not any(name in headers for name in FETCH_METADATA):
+        elif origin is None and not any(name in headers for name in FETCH_METADATA):
             return
         raise CrossSite("cross_site")
 
