@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from multidict import CIMultiDict
 
 from tentaculo.access.ephemeral_tokens import EphemeralTokens, client_digest
 from tentaculo.access.store import Grant, Terms
@@ -102,6 +103,11 @@ SITES: dict[str, tuple[dict[str, str], bool]] = {
     "browser that hides its site": ({"Sec-Fetch-Mode": "cors"}, False),
     "browser with a destination": ({"Sec-Fetch-Dest": "empty"}, False),
 }
+DOUBLED: dict[str, list[tuple[str, str]]] = {
+    "sites": [("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Site", "cross-site")],
+    "equal sites": [("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Site", "same-origin")],
+    "origins": [("Origin", "http://gateway.test:8000"), ("Origin", "https://evil.test")],
+}
 
 
 @pytest.mark.parametrize(("headers", "passes"), SITES.values(), ids=SITES)
@@ -109,23 +115,30 @@ def test_site_that_a_cookie_comes_from(headers: dict[str, str], passes: bool) ->
     """Own pages, listed ones and clients that are no browser may use it, and nobody else."""
     route = opening(Carry.COOKIE, APP)
     if passes:
-        route.check_site(headers, HOST)
+        route.check_site(CIMultiDict(headers), HOST)
     else:
         with pytest.raises(CrossSite):
-            route.check_site(headers, HOST)
+            route.check_site(CIMultiDict(headers), HOST)
+
+
+@pytest.mark.parametrize("fields", DOUBLED.values(), ids=DOUBLED)
+def test_doubled_fields_say_nothing(fields: list[tuple[str, str]]) -> None:
+    """No browser sends one twice, so neither of the two is believed."""
+    with pytest.raises(CrossSite):
+        opening(Carry.COOKIE, APP).check_site(CIMultiDict(fields), HOST)
 
 
 @pytest.mark.parametrize("origins", [(), ("*",)], ids=["no cors", "everybody"])
 def test_site_that_nobody_listed(origins: tuple[str, ...]) -> None:
     """Who may read replies is not who may use cookies: an origin has to be named."""
     with pytest.raises(CrossSite):
-        opening(Carry.COOKIE, *origins).check_site({"Origin": APP}, HOST)
+        opening(Carry.COOKIE, *origins).check_site(CIMultiDict({"Origin": APP}), HOST)
 
 
 def test_request_without_a_host_is_no_ones_own() -> None:
     """No origin is that of a gateway whose name is not known."""
     with pytest.raises(CrossSite):
-        opening(Carry.COOKIE).check_site({"Origin": "http://"}, "")
+        opening(Carry.COOKIE).check_site(CIMultiDict({"Origin": "http://"}), "")
 
 
 def test_other_routes_are_not_opened() -> None:
