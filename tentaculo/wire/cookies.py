@@ -29,11 +29,16 @@ def take_cookies(
 def set_cookie(
     name: str, value: str, *, path: str, max_age: int, secure: bool, same_site: str
 ) -> tuple[str, str]:
-    """Return a `Set-Cookie` field that no script can read; `same_site` is strict or none."""
+    """Return a `Set-Cookie` field that no script can read; `same_site` is strict or none.
+
+    With none it belongs to the site of the page too, or browsers would drop it as a third party's.
+    """
     parts = [f"{name}={value}", f"Path={path}", f"Max-Age={max_age}", "HttpOnly"]
     parts.append(f"SameSite={same_site.capitalize()}")
     if secure:
         parts.append("Secure")
+    if same_site == "none":
+        parts.append("Partitioned")
     return "Set-Cookie", "; ".join(parts)
 
 

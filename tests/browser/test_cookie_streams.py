@@ -1,9 +1,8 @@
 """Streams that a page opens by a token in a cookie (`carry: cookie`), and other origins' pages that try to.
 
 Over plain HTTP browsers send `Sec-Fetch-Site`, and keep `Secure` cookies, for `localhost` and names below
-it only; so what rests on these stands at `gateway.localhost`, the rest at `gateway.test`. For the streams of
-other sites' pages this browser sends no cookie at all, `SameSite=None` or not, as it blocks third-party
-cookies; what the gateway says to a browser that does is in `tests/functional/test_cookie_mode.py`.
+it only; so what rests on these stands at `gateway.localhost`, the rest at `gateway.test`. It blocks
+third-party cookies: for streams of other sites' pages it sends only those that such a page has asked for.
 """
 
 from __future__ import annotations
@@ -200,6 +199,22 @@ async def test_other_port_that_is_listed(
     await source.until("open")
     await still_open(source, sse_server)
     assert await sites(context, url_of(gateway, EVENTS, host=TRUSTED)) == [("eventsource", "same-site")]
+
+
+async def test_page_of_another_site_that_is_listed(
+    start_gateway: StartGateway, pages: PageServer, page: Page, context: Context, sse_server: SseServer
+) -> None:
+    """With `same_site: none` it opens with a cookie of its own, though third parties' are blocked."""
+    origin = pages.url("", host="app.localhost")
+    cors = f"cors: {{origins: ['{origin}'], credentials: true}}"
+    gateway = await start_gateway(token_file(sse_server, pages, "carry: cookie, same_site: none", cors))
+    await page.goto(pages.url(host="app.localhost"))
+    url = url_of(gateway, ISSUE_PATH, host=TRUSTED)
+    assert (await issue(page, url, credentials="include"))["status"] == 200
+    source = await page.event_source(url_of(gateway, EVENTS, host=TRUSTED), credentials=True)
+    await source.until("open")
+    await still_open(source, sse_server)
+    assert await sites(context, url_of(gateway, EVENTS, host=TRUSTED)) == [("eventsource", "cross-site")]
 
 
 async def test_other_port_that_is_not_listed(

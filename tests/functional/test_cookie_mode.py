@@ -69,7 +69,7 @@ async def test_cross_site_cookies(start_gateway: StartGateway, upstream: Scripte
     """Where pages of another site may call, the cookies travel there, and by TLS only."""
     gateway = await start_gateway(cookies(upstream.port, "same_site: none", more=CORS))
     for value in (await issue(gateway)).reply.head.values("Set-Cookie"):
-        assert value.endswith("; HttpOnly; SameSite=None; Secure")
+        assert value.endswith("; HttpOnly; SameSite=None; Secure; Partitioned")
 
 
 async def test_under_tls(start_gateway: StartGateway, upstream: ScriptedUpstream) -> None:

@@ -137,7 +137,7 @@ async def test_cookies_for_other_sites(start_front: StartFront, upstream: Script
     )
     front = await start_front(token_configuration(upstream, routes))
     for cookie in (await ask(front, "cookie")).head.values("Set-Cookie"):
-        assert cookie.endswith("; SameSite=None; Secure")
+        assert cookie.endswith("; SameSite=None; Secure; Partitioned")
 
 
 BOUND = "b" * 43

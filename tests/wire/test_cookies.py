@@ -54,7 +54,7 @@ def test_field_without_own_cookies_stays_as_it_is(field: bytes) -> None:
 
 WRITTEN = {
     "strict": (False, "strict", "n=v; Path=/a; Max-Age=60; HttpOnly; SameSite=Strict"),
-    "none": (True, "none", "n=v; Path=/a; Max-Age=60; HttpOnly; SameSite=None; Secure"),
+    "none": (True, "none", "n=v; Path=/a; Max-Age=60; HttpOnly; SameSite=None; Secure; Partitioned"),
     "under TLS": (True, "strict", "n=v; Path=/a; Max-Age=60; HttpOnly; SameSite=Strict; Secure"),
 }
 
