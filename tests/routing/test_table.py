@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from types import FrameType
-from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -14,6 +11,7 @@ from hypothesis import strategies as st
 from tentaculo.errors import MethodNotAllowed, RouteNotFound
 from tentaculo.routing.pattern import Pattern
 from tentaculo.routing.table import RouteTable
+from tests.fakes.cost import calls_made
 
 GET = frozenset({"GET"})
 POST = frozenset({"POST"})
@@ -243,23 +241,6 @@ def test_agrees_with_the_slow_table(table: list[Pattern], host: str, path: str, 
     explanation = fast.explain(host, f"/{path}", method)
     assert (explanation.winner is not None) == isinstance(expected, Pattern)
     assert explanation.status == (404 if not expected else 405 if isinstance(expected, str) else 200)
-
-
-def calls_made(action: Callable[[], object]) -> int:
-    """Count the calls, of C functions too, that an action makes."""
-    count = 0
-
-    def note(_frame: FrameType, event: str, _argument: Any) -> None:
-        nonlocal count
-        count += event in {"call", "c_call"}
-
-    before = sys.getprofile()
-    sys.setprofile(note)
-    try:
-        action()
-    finally:
-        sys.setprofile(before)
-    return count
 
 
 @pytest.mark.parametrize("path", ["/s7/status", "/s7/items/1", "/s7/x/y/z", "/nowhere"])
