@@ -18,7 +18,7 @@ from tentaculo import __version__
 from tentaculo.access.ephemeral_tokens import EphemeralTokens
 from tentaculo.access.measured_store import MeasuredStore
 from tentaculo.access.standings import Standings
-from tentaculo.access.store import TokenStoreUnavailable
+from tentaculo.access.store import Revoked, TokenStoreUnavailable
 from tentaculo.access.stores import make_store
 from tentaculo.access.upkeep import Upkeep
 from tentaculo.admin.api import AdminApi
@@ -116,7 +116,7 @@ class Gateway:
             deadlines=self._stream_deadlines,
             loop=loop,
         )
-        await self._tokens.start(self._upkeep.heard)
+        await self._tokens.start(self._heard)
         self._keeping = loop.create_task(self._upkeep.run(), name="upkeep")
         listener = self._listener = Listener(
             relay, limits=settings.limits, trusted_peers=settings.trusted_peers, deadlines=self._deadlines
@@ -192,8 +192,11 @@ class Gateway:
             await self._relay.released()
         await self._tokens.close()
 
+    def _heard(self, revoked: Revoked) -> None:
+        self._logs.logger.info("principal.revoked", principal=revoked.principal)
+        self._upkeep.heard(revoked)
+
     def _end_streams(self, principal: str) -> None:
-        self._logs.logger.info("principal.revoked", principal=principal)
         if self._relay is not None:
             self._relay.revoked(principal)
 

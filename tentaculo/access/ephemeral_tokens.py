@@ -106,7 +106,7 @@ class EphemeralTokens:
         await self._store.close()
 
     async def issue(self, grant: Grant, terms: Terms) -> str:
-        """Return a new token.  Raises TokenStoreFull."""
+        """Return a new token.  Raises TokenStoreFull or PrincipalBlocked."""
         token = self._make_token()
         await self._store.issue(digest(token.encode()), grant, terms)
         self._watch.token_issued()

@@ -80,14 +80,12 @@ class Guard:
         """Return the principal that a redeemed token stands for.
 
         Raises Unauthorized for one whose token was rotated or that is gone, Forbidden for one that
-        may not use the route any more.
+        may not use the route any more, or is blocked.
         """
         principal = self.principals.holder(grant.principal, grant.fingerprint)
         if principal is None:
             raise Unauthorized("principal_gone", headers=CHALLENGE)
-        if principal.name not in self.allowed:
-            raise Forbidden("route_not_allowed")
-        return principal
+        return self._allow(principal)
 
     def _principal(self, credentials: Sequence[bytes]) -> Principal:
         _check_single(len(credentials))

@@ -20,6 +20,7 @@ from tentaculo.access.store import (
     Grant,
     Lease,
     Listener,
+    PrincipalBlocked,
     Redeemed,
     Refusal,
     Revoked,
@@ -124,8 +125,10 @@ class MemoryStore:
         self._listener = None
 
     async def issue(self, digest: bytes, grant: Grant, terms: Terms) -> None:
-        """Keep a new token.  Raises TokenStoreFull."""
+        """Keep a new token.  Raises TokenStoreFull or PrincipalBlocked."""
         now = self._step()
+        if self._blocks.get(grant.principal, 0) > now:
+            raise PrincipalBlocked
         if len(self._tokens) >= self._max_tokens:
             self._make_room(now)
         self._drop(digest)

@@ -101,13 +101,15 @@ local function let_go(set, most)
 end
 """
 
-# KEYS: token, unredeemed, redeemed, epochs. ARGV: time, most tokens, digest, principal, seconds to live,
-# fields and values. Returns whether it is kept, and how many expired.
+# KEYS: token, unredeemed, redeemed, epochs, block. ARGV: time, most tokens, digest, principal, seconds to
+# live, fields and values. Returns 1 if it is kept, 0 if there is no room, -1 if the principal is blocked; and
+# how many expired.
 ISSUE = Script(
     _COMMON
     + """
 local expired, unredeemed = let_go(KEYS[2], 1000)
 local _, redeemed = let_go(KEYS[3], 1000)
+if tonumber(redis.call('GET', KEYS[5]) or 0) > now then return {-1, expired} end
 if unredeemed + redeemed >= tonumber(ARGV[2]) then return {0, expired} end
 redis.call('DEL', KEYS[1])
 redis.call('ZREM', KEYS[3], ARGV[3])

@@ -36,6 +36,7 @@ from tentaculo.access.store import (
     Grant,
     Lease,
     Listener,
+    PrincipalBlocked,
     Redeemed,
     Refusal,
     Standing,
@@ -84,14 +85,16 @@ class RedisStore:
         await self._calls.close()
 
     async def issue(self, digest: bytes, grant: Grant, terms: Terms) -> None:
-        """Keep a new token.  Raises TokenStoreFull."""
-        keys = (token_key(digest), UNREDEEMED, REDEEMED, EPOCHS)
+        """Keep a new token.  Raises TokenStoreFull or PrincipalBlocked."""
+        keys = (token_key(digest), UNREDEEMED, REDEEMED, EPOCHS, block_key(grant.principal))
         principal, ends = encode_name(grant.principal), _first_end(terms)
         fields = _fields(grant, terms)
         kept, expired = await self._run(
             ISSUE, keys, (self._max_tokens, digest.hex(), principal, ends, *fields)
         )
         self._expired += expired
+        if kept < 0:
+            raise PrincipalBlocked
         if not kept:
             raise TokenStoreFull
 
@@ -154,7 +157,8 @@ class RedisStore:
 
     async def _run(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
         now = "" if self._clock is None else str(_micros(self._clock()))
-        return await self._calls.run(script, keys, (now, *arguments))
+        own = script is not ISSUE and script is not REDEEM
+        return await self._calls.run(script, keys, (now, *arguments), own=own)
 
 
 def _micros(seconds: float) -> int:

@@ -32,12 +32,13 @@ class Standings:
     def note(self, principal: str, standing: Standing) -> bool:
         """Take in how a principal stands; return whether it was revoked since the note before.
 
-        A store that has lost everything counts anew: a smaller number is no revocation, and a block
-        that it knows nothing of goes on.
+        The first note counts as one where there has ever been any: streams may have opened before it,
+        while the store was away. A smaller number says nothing: it comes late, or from a store that has
+        lost everything; a block that such a one knows nothing of goes on.
         """
-        before = self._epochs.get(principal)
-        self._epochs[principal] = standing.epoch
+        before = self._epochs.get(principal, 0)
+        self._epochs[principal] = max(before, standing.epoch)
         until = self._clock() + standing.blocked_for
         if standing.blocked_for > 0 and until > self._blocked.get(principal, 0.0):
             self._blocked[principal] = until
-        return before is not None and standing.epoch > before
+        return standing.epoch > before

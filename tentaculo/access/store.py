@@ -105,6 +105,10 @@ class TokenStoreFull(Exception):
     """As many tokens are valid as the store may hold; none of them is given up for a new one."""
 
 
+class PrincipalBlocked(Exception):
+    """The principal was revoked and may ask for no token yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A principal's: `epoch` grows with each revocation; for how many seconds its own token is refused."""
@@ -153,7 +157,7 @@ class TokenStore(Protocol):
         """Stop; what is stored stays."""
 
     async def issue(self, digest: bytes, grant: Grant, terms: Terms) -> None:
-        """Keep a new token.  Raises TokenStoreFull."""
+        """Keep a new token.  Raises TokenStoreFull, or PrincipalBlocked after a `revoke` that blocks."""
 
     async def redeem(self, digest: bytes, route: str, client: Client) -> Redeemed:
         """Open a stream of `route`.  Raises TokenRefused, and then nothing has changed.

@@ -73,9 +73,11 @@ class AdminApi:
 
 
 def _block_of(request: web.Request) -> float:
-    text = request.query.get("block")
-    if text is None:
+    if not request.query:
         return 0.0
+    if list(request.query) != ["block"]:  # a misspelt one must not pass for none
+        raise BadRequest("query")
+    text = request.query["block"]
     try:
         seconds = read_duration(text)
     except ValueError:

@@ -24,7 +24,7 @@ from tentaculo.errors import (
     VersionNotSupported,
 )
 from tentaculo.relay.issuing import IssuePlan
-from tentaculo.relay.opening import Cookies, Opening
+from tentaculo.relay.opening import Cookies, Opening, cookie_name
 from tentaculo.relay.plan import RoutePlan
 from tentaculo.relay.record import Record
 from tentaculo.relay.request import Request
@@ -114,8 +114,8 @@ class Admission:
             self._believe(fields)
         if fields.cookies:
             others = self._take_cookies(fields)
-            if plan.keep_cookies:  # the gateway's own only where the route hands credentials on
-                _pass_cookies(fields, fields.cookies if plan.keep_credentials else others)
+            if plan.keep_cookies:
+                _pass_cookies(fields, [*others, *self._handed_on(plan)])
         if plan.opening is None:
             self.record.principal = plan.guard.admit(fields.credentials)
         else:
@@ -200,12 +200,20 @@ class Admission:
         if self.connection.peer.trusted:
             self._believe(fields)
         self._take_cookies(fields)
+        self._check_message(fields)
         self.record.principal = plan.admit(fields.credentials)
         self.issuing = plan
 
     def _take_cookies(self, fields: RequestFields) -> list[bytes]:
         kept, self.cookies = take_cookies(fields.cookies, self.snapshot.own_cookies)
         return kept
+
+    def _handed_on(self, plan: RoutePlan) -> list[bytes]:
+        """Return the route's own token as a cookie, where it hands credentials on; never the binding."""
+        if plan.opening is None or not plan.keep_credentials:
+            return []
+        name = cookie_name(plan.opening.cookie, secure=self.secure)
+        return [b"%b=%b" % (key, value) for key, value in self.cookies if key == name]
 
     def _present(self, plan: RoutePlan, opening: Opening, fields: RequestFields) -> None:
         assert self.target is not None
@@ -221,7 +229,7 @@ class Admission:
         self.by, self.token = presented.by, presented.token
         self.record.principal = presented.principal
 
-    def _check_limits(self, plan: RoutePlan, fields: RequestFields) -> None:
+    def _check_message(self, fields: RequestFields) -> None:
         if fields.expect and [value.lower() for value in fields.expect] != [b"100-continue"]:
             raise ExpectationFailed("expect")
         length = self.message.headers.get(hdrs.CONTENT_LENGTH, "0")
@@ -230,6 +238,9 @@ class Admission:
         limit = self.snapshot.settings.limits.body
         if limit is not None and int(length) > limit:
             raise BodyTooLarge("content_length")
+
+    def _check_limits(self, plan: RoutePlan, fields: RequestFields) -> None:
+        self._check_message(fields)
         stream = plan.settings.stream
         if stream is not None and (self.token is None or stream.unavailable is Unavailable.ERROR):
             self.relay.streams.check_room()  # else once it is known that the token is bound

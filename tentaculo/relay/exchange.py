@@ -122,10 +122,10 @@ class Exchange(Answering):
     def revoke(self, principal: str) -> None:
         """End what the principal has open, or is about to open, as a stream."""
         holder = self.record.principal
-        if holder is None:
-            self._revoked |= {principal}  # who holds the token is known once it is redeemed
-        elif holder.name == principal and self._is_or_becomes_stream():
+        if holder is not None and holder.name == principal and self._is_or_becomes_stream():
             self.end("revoked")
+        else:  # who holds a token is known once it is redeemed, and what is a stream once it is answered
+            self._revoked |= {principal}
 
     def _is_or_becomes_stream(self) -> bool:
         if self._answer is not None and self._answer.is_stream:
@@ -174,15 +174,24 @@ class Exchange(Answering):
     async def _redeem(self, plan: RoutePlan, token: bytes) -> None:
         tokens, client = self.relay.tokens, self.record.client
         presented_by = describe_client(client, self.message.headers, self.cookies, secure=self.secure)
-        redeemed = await redeem(tokens, token, plan.name, presented_by)
+        redeeming = self.relay.loop.create_task(redeem(tokens, token, plan.name, presented_by), name="redeem")
+        try:
+            redeemed = await asyncio.shield(redeeming)
+        except asyncio.CancelledError:
+            self.relay.release_late(redeeming)
+            raise
         self._lease = redeemed.lease
         if redeemed.lease is not None:
             tokens.hold(redeemed.lease, self.end)
-        self.record.principal = holder = plan.guard.holder(redeemed.grant)
-        if holder.name in self._revoked:
-            raise Unauthorized("revoked", headers=CHALLENGE)
+        self.record.principal = plan.guard.holder(redeemed.grant)
+        self._check_revoked()
         if plan.settings.stream is not None:
             self.relay.streams.check_room()
+
+    def _check_revoked(self) -> None:
+        holder = self.record.principal
+        if holder is not None and holder.name in self._revoked:
+            raise Unauthorized("revoked", headers=CHALLENGE)
 
     async def _forward(self, plan: RoutePlan) -> None:
         if self._decided is None:
@@ -268,6 +277,7 @@ class Exchange(Answering):
         """Count a reply that is an event stream.  Raises TooManyStreams, or what ended it already."""
         if self._cut_by is not None:
             raise self._cut_by
+        self._check_revoked()
         self.relay.streams.opened(self)
         self.record.stream_opened(self._secrets(), self.by)
         settings = self.record.plan and self.record.plan.settings.stream

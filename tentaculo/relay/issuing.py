@@ -15,9 +15,9 @@ from tentaculo.access.guard import Guard, allowed_names
 from tentaculo.access.issue_rate import IssueRates
 from tentaculo.access.principals import Principal, Principals
 from tentaculo.access.standings import Standings
-from tentaculo.access.store import Grant, Terms, TokenStoreFull, TokenStoreUnavailable
+from tentaculo.access.store import Grant, PrincipalBlocked, Terms, TokenStoreFull, TokenStoreUnavailable
 from tentaculo.config.settings import Access, Carry, EphemeralTokenSettings, RouteSettings, Settings
-from tentaculo.errors import TokenStoreAtLimit, TokenStoreAway, TooManyTokens
+from tentaculo.errors import Forbidden, TokenStoreAtLimit, TokenStoreAway, TooManyTokens
 from tentaculo.relay.opening import BINDING, Cookies, bindings, cookie_name, token_cookie
 from tentaculo.telemetry.metrics import RouteMetrics
 from tentaculo.wire.cookies import set_cookie
@@ -129,19 +129,19 @@ def cors_of(route: RouteSettings) -> CorsRule | None:
 
 
 def joined(rules: Sequence[CorsRule]) -> CorsRule | None:
-    """Return a rule that allows what any of the rules does; cookies only where no rule is for anyone."""
+    """Return a rule that allows the origins of all rules; cookies only where every rule does."""
     if not rules:
         return None
     if not all(rule.origins for rule in rules):
         return CorsRule(frozenset(), credentials=False)
     origins = frozenset(origin for rule in rules for origin in rule.origins)
-    return CorsRule(origins, any(rule.credentials for rule in rules))
+    return CorsRule(origins, all(rule.credentials for rule in rules))
 
 
 async def issue(plan: IssuePlan, tokens: EphemeralTokens, asking: Asking) -> tuple[bytes, Fields]:
     """Return the JSON body and the header fields of the answer, with a new token in one of the two.
 
-    Raises TokenStoreAway or TokenStoreAtLimit.
+    Raises TokenStoreAway, TokenStoreAtLimit or Forbidden.
     """
     terms = plan.terms
     binding = _binding_of(asking)
@@ -163,6 +163,8 @@ async def issue(plan: IssuePlan, tokens: EphemeralTokens, asking: Asking) -> tup
         token = await tokens.issue(grant, wanted)
     except TokenStoreUnavailable:
         raise TokenStoreAway("issue", headers=RETRY_AFTER) from None
+    except PrincipalBlocked:  # since it was admitted
+        raise Forbidden("blocked") from None
     except TokenStoreFull:
         raise TokenStoreAtLimit("max_tokens", headers=RETRY_AFTER) from None
     body: dict[str, Any] = {"ttl_sec": int(terms.ttl), "endpoint": plan.endpoint}

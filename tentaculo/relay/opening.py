@@ -19,6 +19,7 @@ from tentaculo.wire.query import take_parameter
 
 BINDING = "tentaculo_binding"
 SECURE = "__Secure-"  # browsers take a cookie of this name from a page under TLS only
+OWN_SCHEMES = frozenset({"http", "https"})
 FETCH_METADATA = ("Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "Sec-Fetch-User")
 
 RETRY_AFTER = (("Retry-After", "1"),)
@@ -50,7 +51,9 @@ class Opening:
             return
         origin, *others = headers.getall("Origin", [None])
         if origin is not None and not others:
-            own = host != "" and origin.partition("://")[2].lower() == host.lower()
+            scheme, _, authority = origin.lower().partition("://")
+            own = host != "" and authority == host.lower() and scheme in OWN_SCHEMES
+            own = own and "Sec-Fetch-Site" not in headers  # which says that it is another scheme's
             if own or (self.cors is not None and origin.lower() in self.cors.origins):
                 return
         elif origin is None and not any(name in headers for name in FETCH_METADATA):

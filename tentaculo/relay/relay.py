@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from tentaculo.access.ephemeral_tokens import EphemeralTokens
-from tentaculo.access.store import Lease
+from tentaculo.access.store import Lease, Redeemed
 from tentaculo.errors import Draining, GatewayError
 from tentaculo.relay.exchange import Exchange
 from tentaculo.relay.problem import problem
@@ -50,6 +50,7 @@ class Relay:
     spread: Callable[[], float] = random.random  # noqa: S311 - spreads ends, keeps no secret
     _open: set[Exchange] = field(default_factory=set)
     _releases: set[asyncio.Task[None]] = field(default_factory=set)
+    _late: set[asyncio.Task[Redeemed]] = field(default_factory=set)
 
     def handle(self, request: Request) -> Awaitable[web.StreamResponse]:
         """Answer one request, in a task that may wait."""
@@ -103,10 +104,23 @@ class Relay:
         self._releases.add(task)
         task.add_done_callback(self._releases.discard)
 
+    def release_late(self, redeeming: asyncio.Task[Redeemed]) -> None:
+        """Let go of what a redeem brings whose client has left."""
+        self._late.add(redeeming)
+        redeeming.add_done_callback(self._redeemed_late)
+
+    def _redeemed_late(self, redeeming: asyncio.Task[Redeemed]) -> None:
+        self._late.discard(redeeming)
+        if redeeming.cancelled() or redeeming.exception() is not None:
+            return
+        lease = redeeming.result().lease
+        if lease is not None:
+            self.release(lease)
+
     async def released(self) -> None:
         """Wait until the store was told of all tokens that were let go."""
-        if self._releases:
-            await asyncio.wait(self._releases)
+        while self._late or self._releases:
+            await asyncio.wait([*self._late, *self._releases])
 
     def unparsed(self, peer: Peer, error: GatewayError) -> bytes:
         """Log a request that was refused before it was one, and return the answer."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tentaculo.access.redis_breaker import FIRST
-from tentaculo.access.redis_calls import RedisCalls
+from tentaculo.access.redis_calls import AT_ONCE, RedisCalls
 from tentaculo.access.redis_client import make_client
 from tentaculo.access.redis_scripts import Script
 from tentaculo.access.redis_url import read_url
@@ -217,3 +217,16 @@ async def _until_back(calls: RedisCalls) -> None:
             return False
 
     await becomes(is_back)
+
+
+async def test_own_calls_have_their_own_places(server: RedisServer) -> None:
+    """However many clients' calls wait, what no client asked for does not, and nothing is Redis' fault."""
+    calls = RedisCalls(make_client(read_url(server.url), timeout=5), timeout=0.2)
+    places = [calls._room.acquire() for _ in range(AT_ONCE)]
+    await asyncio.gather(*places)
+    with pytest.raises(TokenStoreUnavailable, match="queue"):
+        await calls.run(ECHO, ["key"], ["value"])
+    assert await calls.run(ECHO, ["key"], ["value"], own=True) == [b"key", b"value"]
+    calls._room.release()
+    assert await calls.run(ECHO, ["key"], ["value"]) == [b"key", b"value"]
+    await calls.close()

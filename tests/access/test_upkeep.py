@@ -113,7 +113,17 @@ async def test_store_that_counts_anew(bench: Bench) -> None:
     await bench.upkeep.look()
     assert bench.ended == []
     bench.store.loses_messages = True
+    bench.store._epochs["one"] = 100  # Redis never gives a number twice
     await bench.tokens.revoke("one")
+    await bench.upkeep.look()
+    assert bench.ended == ["one"]
+
+
+async def test_revoked_before_the_store_was_heard(bench: Bench) -> None:
+    """What an instance missed while its store was away ends streams at the first look."""
+    bench.store.loses_messages = True
+    await bench.tokens.revoke("one")
+    await bench.upkeep.look()
     await bench.upkeep.look()
     assert bench.ended == ["one"]
 

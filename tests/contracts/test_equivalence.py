@@ -12,7 +12,9 @@ from tentaculo.access.memory_store import MemoryStore
 from tentaculo.access.redis_store import RedisStore
 from tentaculo.access.store import (
     Client,
+    Grant,
     Lease,
+    PrincipalBlocked,
     Redeemed,
     Refusal,
     Terms,
@@ -61,7 +63,7 @@ async def outcome(store: TokenStore, step: Step) -> object:
     """Take a step and return all that it tells; epochs differ, so of those only whether there is one."""
     match step:
         case "issue", bytes() as token, str() as principal, Terms() as terms:
-            await store.issue(token, replace(GRANT, principal=principal), terms)
+            return await issued(store, token, replace(GRANT, principal=principal), terms)
         case "redeem", bytes() as token, str() as route, Client() as client:
             return await redeemed(store, token, route, client)
         case "renew", list() as leases:
@@ -76,6 +78,15 @@ async def outcome(store: TokenStore, step: Step) -> object:
         case ("census",):
             return await store.census()
     return None
+
+
+async def issued(store: TokenStore, token: bytes, grant: Grant, terms: Terms) -> str:
+    """Issue a token; return whether that was allowed."""
+    try:
+        await store.issue(token, grant, terms)
+    except PrincipalBlocked:
+        return "blocked"
+    return "kept"
 
 
 async def redeemed(store: TokenStore, token: bytes, route: str, client: Client) -> Redeemed | Refusal:

@@ -11,6 +11,7 @@ from tentaculo.access.store import (
     KEPT_SECONDS,
     Census,
     Lease,
+    PrincipalBlocked,
     Refusal,
     Revoked,
     Standing,
@@ -94,6 +95,18 @@ async def test_revoking_ends_tokens(store: TokenStore, reuse: Reuse) -> None:
     await store.revoke(GRANT.principal)
     assert await refusal(store, digest("before")) is Refusal.REVOKED
     assert await refusal(store, digest("after")) is Refusal.REVOKED
+
+
+async def test_blocked_principal_gets_no_token(store: TokenStore, clock: Clock) -> None:
+    """Whoever admitted it: none is kept until the block is over."""
+    await store.revoke(GRANT.principal, block=10)
+    with pytest.raises(PrincipalBlocked):
+        await issue(store, "token")
+    await store.issue(digest("another's"), replace(GRANT, principal="another"), terms())
+    assert await refusal(store, digest("token")) is Refusal.UNKNOWN
+    clock.advance(10)
+    await issue(store, "token")
+    await store.redeem(digest("token"), ROUTE, BROWSER)
 
 
 async def test_revoked_comes_before_the_state(store: TokenStore) -> None:

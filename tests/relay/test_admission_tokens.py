@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from tentaculo.relay.opening import token_cookie
@@ -17,7 +15,6 @@ from tests.relay.token_routes import (
     BLOCKED,
     EVENTS,
     OUTSIDER,
-    ROUTES,
     UNKNOWN,
     issue,
     placed,
@@ -219,16 +216,6 @@ async def test_token_does_not_go_up(suffix: str, rest: str, front: Front, upstre
     assert token not in front.logs.text
 
 
-async def test_cookies_of_the_gateway_do_not_go_up(front: Front, upstream: ScriptedUpstream) -> None:
-    """The token's and the binding's are taken out, and all others go on; on other routes too."""
-    target, fields = placed("cookie", await issue(front, "cookie"))
-    own = ("Cookie", "tentaculo_binding=x; c=3;d=4")
-    await outcome(front, target, [*fields, own])
-    assert upstream.exchanges[-1].head.values("Cookie") == ["a=1; b=2", "c=3;d=4"]
-    await front.call("/echo/public", [*fields, own])
-    assert upstream.exchanges[-1].head.values("Cookie") == ["a=1; b=2", "c=3;d=4"]
-
-
 async def test_token_in_a_header_does_not_go_up(front: Front, upstream: ScriptedUpstream) -> None:
     """It goes where a principal's token would go: nowhere."""
     token = await issue(front, "header")
@@ -238,22 +225,12 @@ async def test_token_in_a_header_does_not_go_up(front: Front, upstream: Scripted
 
 
 async def test_token_goes_up_where_the_route_hands_it_on(front: Front, upstream: ScriptedUpstream) -> None:
-    """With forward_credential query and cookies go on as they came."""
+    """With forward_credential the query goes on as it came; the binding never does."""
     token = await issue(front, "handed-on")
     cookie = ("Cookie", "a=1; tentaculo_binding=x")
     await outcome(front, f"/sse/handed-on?a=1&%74oken={token}", [cookie])
     head = upstream.exchanges[-1].head
-    assert (head.target, head.values("Cookie")) == (f"/sse/handed-on?a=1&%74oken={token}", [cookie[1]])
-
-
-async def test_removed_cookies_still_open(start_front: StartFront, upstream: ScriptedUpstream) -> None:
-    """A route that sends its upstream no cookies still reads the gateway's own."""
-    routes = re.sub("carry: cookie.*", "carry: cookie}, request_headers: {remove: [Cookie]}}", ROUTES)
-    upstream.canned["/sse/cookie"] = EVENTS
-    front = await start_front(token_configuration(upstream, routes))
-    target, fields = placed("cookie", await issue(front, "cookie"))
-    assert await outcome(front, target, fields) == (200, "ephemeral_token")
-    assert upstream.exchanges[-1].head.values("Cookie") == []
+    assert (head.target, head.values("Cookie")) == (f"/sse/handed-on?a=1&%74oken={token}", ["a=1"])
 
 
 # Cookies of other sites' pages.
