@@ -70,7 +70,8 @@ def trusted_origin(peer: Peer, host: bytes, said: Sequence[Field], networks: Seq
         lines.append(b"Forwarded: " + b", ".join([*elements, forwarded_element(peer, host)]))
     lines += [b"%b: %b" % (name, value) for name, values in fields.items() for value in values]
     client = _rightmost_untrusted(chain, networks) or peer.address
-    scheme = "https" if proto.split(b",")[0].strip().lower() == b"https" else "http"  # the client's
+    schemes = {scheme.strip().lower() for scheme in proto.split(b",")}  # one of each proxy, in doubt
+    scheme = "https" if schemes == {b"https"} else "http"
     return Origin(client, b"\r\n".join(lines) + b"\r\n", request_id, scheme)
 
 

@@ -114,6 +114,12 @@ async def _next_event(exchange: Exchange) -> bytes | None:
         gone.cancel()
 
 
+async def late_sse(exchange: Exchange) -> None:
+    """Answer with an event stream, but only once the gate `head` is open."""
+    await exchange.gate("head")
+    await sse(exchange)
+
+
 async def huge(exchange: Exchange) -> None:
     """Send `?bytes=n` with flow control, chunked when `?chunked` is given."""
     left = int(exchange.query["bytes"])
@@ -253,6 +259,7 @@ BEHAVIOURS: Mapping[str, Behaviour] = {
     "slow-head": slow_head,
     "slow-body": slow_body,
     "sse": sse,
+    "late-sse": late_sse,
     "huge": huge,
     "sink": sink,
     "early": early,

@@ -21,9 +21,8 @@ async def front(start_front: StartFront, upstream: ScriptedUpstream) -> Front:
 
 async def test_revoked_before_it_turns_out_a_stream(front: Front, upstream: ScriptedUpstream) -> None:
     """A call that is answered by an event stream is one that the revocation was for."""
-    upstream.canned["/slow-head/x"] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
     client = await front.client()
-    await client.send(request("GET", "/slow-head/x", GOOD))
+    await client.send(request("GET", "/late-sse/x", GOOD))
     await upstream.next()
     await front.tokens.revoke("operator-ui")
     upstream.gates.open("head")

@@ -243,10 +243,21 @@ def test_what_is_said_never_breaks_lines(said: list[Field]) -> None:
         ([(b"X-Forwarded-Proto", b"https"), (b"X-Forwarded-Proto", b"http")], "http", "http"),
         ([(b"X-Forwarded-Proto", b"wss")], "http", "http"),
         ([(b"X-Forwarded-Proto", b"https, http")], "http", "http"),
+        ([(b"X-Forwarded-Proto", b"https, HTTPS")], "http", "https"),
         ([], "https", "https"),
         ([], "http", "http"),
     ],
-    ids=["https", "capitals", "http", "last counts", "another", "list", "own TLS", "silence"],
+    ids=[
+        "https",
+        "capitals",
+        "http",
+        "last counts",
+        "another",
+        "list",
+        "list of one kind",
+        "own TLS",
+        "silence",
+    ],
 )
 def test_scheme_that_the_client_used(said: list[Field], own: str, scheme: str) -> None:
     """Whether the browser came by TLS is what the nearest peer says; only a plain word for it counts."""
