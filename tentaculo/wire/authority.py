@@ -12,7 +12,7 @@ from ipaddress import IPv6Address
 from tentaculo.errors import BadRequest
 
 _LABEL = "[A-Za-z0-9_~-]++"
-_AUTHORITY = re.compile(rf"(?:({_LABEL}(?:\.{_LABEL})*+)\.?+|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{{1,5}}))?")
+_AUTHORITY = re.compile(rf"(?:({_LABEL}(?:\.{_LABEL})*)\.?+|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{{1,5}}))?")
 _LONGEST_NAME = 255  # RFC 1035 section 2.3.4
 _LARGEST_PORT = 65_535
 

@@ -27,7 +27,7 @@ _MAX_ESCAPED_TEXT = 4096
 _MAX_SECRETS = 8
 
 # A parameter whose name holds a broken escape: what a server would read is anyone's guess.
-_UNPARSABLE = re.compile(r"(?<=[?&])[^=&#?%]*+(?:%[0-9a-f]{2}[^=&#?%]*+)*+%(?!u?[0-9a-f]{2})", re.IGNORECASE)
+_UNPARSABLE = re.compile(r"(?<=[?&])[^=&#?%]*+(?:%[0-9a-f]{2}[^=&#?%]*+)*%(?!u?[0-9a-f]{2})", re.IGNORECASE)
 # What makes a text expensive to decode.
 _ODD = re.compile(r"[^ -$&-\[\]-~]")
 

@@ -29,9 +29,11 @@ _STARTS = (
     *("key", "code", "sid", "eyj", "bearer", "basic"),
 )
 
-_SUFFIX = r"(?P<suffix>(?:\[[^\[\]]{0,64}\]|\]|\.\d{1,6}(?![\w.]))*+)"
+# Repeats of single characters alone are possessive here and elsewhere: before Python 3.11.5 groups that are
+# match wrongly (cpython issue 106052). A look-ahead does the same, and gives nothing back either.
+_SUFFIX = r"(?=(?P<suffix>(?:\[[^\[\]]{0,64}\]|\]|\.\d{1,6}(?![\w.]))*))(?P=suffix)"
 _SEPARATOR = r"""
-    (?P<tail>\\*+["'`]\]?|&quot;|&\#3[49];)?+
+    (?P<tail>\\*+["'`]\]?|&quot;|&\#3[49];)?
     (?: (?P<sep>[/>]) | [\s+]*+ (?P<sep_after_space>=>|:=|[=:,]) | (?P<gap>[ \t+]+) )
 """
 

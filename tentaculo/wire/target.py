@@ -17,7 +17,7 @@ from tentaculo.wire.authority import split_authority
 # What a segment may hold raw: RFC 3986's pchar and what browsers leave unescaped, less "." and ";".
 _PLAIN = r"!$&-\-0-9:=@-\[\]-~"
 # Most targets: no escape, no ";", no empty segment, none that begins with a dot.
-_ORDINARY = re.compile(rf'(?=/)((?:/[{_PLAIN}][{_PLAIN}.]*+)*+/?+)(?:\?([!-"$-~]*+))?').fullmatch
+_ORDINARY = re.compile(rf'(?=/)((?:/[{_PLAIN}][{_PLAIN}.]*+)*/?+)(?:\?([!-"$-~]*+))?').fullmatch
 _VISIBLE = re.compile(r"[!-~]*+").fullmatch
 _ABSOLUTE = re.compile(r"(https?)://([^/?]*+)(.*+)", re.ASCII | re.IGNORECASE).fullmatch
 _DEFAULT_PORTS = {"http": 80, "https": 443}
