@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import hashlib
 import os
 import resource
 import signal
@@ -201,10 +200,9 @@ class Gateway:
             self._relay.revoked(principal)
 
     def _admin_api(self) -> AdminApi:
-        token = self._settings.admin_token
         names = frozenset(principal.name for principal in self._settings.principals)
         return AdminApi(
-            None if token is None else hashlib.sha256(token.reveal().encode()).digest(),
+            self._settings.admin_digest,
             revoke=lambda name, seconds: self._tokens.revoke(name, block=seconds),
             is_principal=names.__contains__,
         )

@@ -50,12 +50,6 @@ class TokenWatch(Protocol):
     def counted(self, valid: int, expired: int) -> None:
         """The store was counted."""
 
-    def store_answered(self, step: str, seconds: float) -> None:
-        """The store took so long for a step."""
-
-    def store_failed(self, step: str) -> None:
-        """The store failed a step."""
-
 
 def new_token() -> str:
     """Return a random token: the text of a UUID of version 4, 122 random bits."""

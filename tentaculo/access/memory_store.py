@@ -1,6 +1,6 @@
 """The token store of one process.
 
-It starts no task: every step lets some of what is past go, and whoever runs a timer calls `sweep()`.
+It starts no task: every step lets some of what is past go, and a census all of it.
 Times are whole microseconds, as in Redis, so that both stores draw the same lines.
 """
 
@@ -30,16 +30,12 @@ from tentaculo.access.store import (
     Terms,
     TokenRefused,
     TokenStoreFull,
+    micros,
 )
 from tentaculo.config.settings import Reuse
 
-
-def _micros(seconds: float) -> int:
-    return round(seconds * 1e6)
-
-
-KEPT = _micros(KEPT_SECONDS)
-LEASE = _micros(LEASE_SECONDS)
+KEPT = micros(KEPT_SECONDS)
+LEASE = micros(LEASE_SECONDS)
 # A step lets at most so many go, so that none pays for a whole idle hour; it leaves two at most itself.
 SWEPT_BY_A_STEP = 50
 SWEPT_AT_ONCE = 1000
@@ -61,8 +57,7 @@ class _Token:
         self.terms = terms
         self.issued = issued
         self.epoch = epoch
-        limit = min(terms.ttl, terms.resume_max_age) if terms.reuse is Reuse.RESUME else terms.ttl
-        self.ends = self.planned = issued + _micros(limit)
+        self.ends = self.planned = issued + micros(terms.unredeemed_life)
         self.valid = True
         self.redeemed = False
         self.agent: str | None = None  # None once redeemed: the cookie binds
@@ -79,7 +74,7 @@ class _Token:
     def end_of_resuming(self) -> int:
         quiet = max(self.last_end, *self.leases.values(), 0)
         terms = self.terms
-        return min(self.issued + _micros(terms.resume_max_age), quiet + _micros(terms.resume_grace) + 1)
+        return min(self.issued + micros(terms.resume_max_age), quiet + micros(terms.resume_grace) + 1)
 
     def room(self, now: int) -> tuple[int, ...]:
         """Return the openings that one more takes over; raises TokenRefused."""
@@ -186,7 +181,7 @@ class MemoryStore:
         """End the principal's tokens; refuse its own for `block` seconds, or for as long as it already is."""
         now = self._step()
         self._epochs[principal] = self._epochs.get(principal, 0) + 1
-        self._blocks[principal] = max(self._blocks.get(principal, 0), now + _micros(block))
+        self._blocks[principal] = max(self._blocks.get(principal, 0), now + micros(block))
         self._tell(Revoked(principal, self._standing(principal, now)))
 
     async def standings(self, principals: Collection[str]) -> Mapping[str, Standing]:
@@ -200,7 +195,7 @@ class MemoryStore:
         Valid is what could be redeemed before its end, a revoked token too until that comes. Expired is what
         ended without a redeem.
         """
-        now = _micros(self._clock())
+        now = micros(self._clock())
         while self._has_past(now):
             self._let_go(now, SWEPT_AT_ONCE)
             await asyncio.sleep(0)
@@ -211,12 +206,8 @@ class MemoryStore:
         """Whether the store answers: always."""
         return True
 
-    def sweep(self) -> None:
-        """Let go of all that is past."""
-        self._let_go(_micros(self._clock()), 2 * len(self._due) + len(self._ended))
-
     def _step(self) -> int:
-        now = _micros(self._clock())
+        now = micros(self._clock())
         self._let_go(now, SWEPT_BY_A_STEP)
         return now
 
@@ -312,15 +303,17 @@ class MemoryStore:
             self._drop(digest)
 
     def _make_room(self, now: int) -> None:
-        self._let_go(now, 2 * len(self._due) + len(self._ended))
         while len(self._tokens) >= self._max_tokens:
-            if not self._ended:
+            if self._ended:
+                self._forget(*self._ended.popleft())
+            elif self._has_past(now):
+                self._let_go(now, SWEPT_AT_ONCE)
+            else:
                 raise TokenStoreFull
-            self._forget(*self._ended.popleft())
 
     def _tidy(self) -> None:
         """Shrink what would not by itself: dictionaries never do, and a heap keeps what is stale."""
-        if self._most > SMALL and len(self._tokens) * 4 < self._most:
+        if not self._tokens or (self._most > SMALL and len(self._tokens) * 4 < self._most):
             self._tokens = dict(self._tokens)
             self._most = len(self._tokens)
         if len(self._due) > 2 * len(self._tokens) + SMALL:

@@ -44,8 +44,8 @@ from tentaculo.access.store import (
     TokenRefused,
     TokenStoreFull,
     TokenStoreUnavailable,
+    micros,
 )
-from tentaculo.config.settings import Reuse
 
 # A script of more would keep Redis from everyone else for milliseconds.
 LEASES_AT_ONCE = 500
@@ -87,7 +87,7 @@ class RedisStore:
     async def issue(self, digest: bytes, grant: Grant, terms: Terms) -> None:
         """Keep a new token.  Raises TokenStoreFull or PrincipalBlocked."""
         keys = (token_key(digest), UNREDEEMED, REDEEMED, EPOCHS, block_key(grant.principal))
-        principal, ends = encode_name(grant.principal), _first_end(terms)
+        principal, ends = encode_name(grant.principal), micros(terms.unredeemed_life)
         fields = _fields(grant, terms)
         kept, expired = await self._run(
             ISSUE, keys, (self._max_tokens, digest.hex(), principal, ends, *fields)
@@ -127,7 +127,7 @@ class RedisStore:
 
     async def revoke(self, principal: str, *, block: float = 0.0) -> None:
         """End the principal's tokens; refuse its own for `block` seconds, or for as long as it already is."""
-        arguments = (encode_name(principal), _micros(block), self._channel)
+        arguments = (encode_name(principal), micros(block), self._channel)
         await self._run(REVOKE, (EPOCHS, block_key(principal)), arguments)
 
     async def standings(self, principals: Collection[str]) -> Mapping[str, Standing]:
@@ -156,19 +156,9 @@ class RedisStore:
         return True
 
     async def _run(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
-        now = "" if self._clock is None else str(_micros(self._clock()))
+        now = "" if self._clock is None else str(micros(self._clock()))
         own = script is not ISSUE and script is not REDEEM
         return await self._calls.run(script, keys, (now, *arguments), own=own)
-
-
-def _micros(seconds: float) -> int:
-    return round(seconds * 1e6)
-
-
-def _first_end(terms: Terms) -> int:
-    if terms.reuse is Reuse.RESUME:
-        return _micros(min(terms.ttl, terms.resume_max_age))
-    return _micros(terms.ttl)
 
 
 def _fields(grant: Grant, terms: Terms) -> Iterator[Argument]:
@@ -176,7 +166,7 @@ def _fields(grant: Grant, terms: Terms) -> Iterator[Argument]:
     for number, route in enumerate(grant.routes, 1):
         yield from (f"r{number}", encode_name(route))
     yield from ("u", terms.reuse.value, "M", terms.max_streams)
-    yield from ("G", _micros(terms.resume_grace), "A", _micros(terms.resume_max_age))
+    yield from ("G", micros(terms.resume_grace), "A", micros(terms.resume_max_age))
     if terms.binding is not None:
         yield from ("B", terms.binding)
     if terms.address is not None:

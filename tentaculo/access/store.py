@@ -18,6 +18,11 @@ RENEW_SECONDS = 5.0
 KEPT_SECONDS = 60.0  # how long an ended token is remembered, so that the log can say what was wrong with it
 
 
+def micros(seconds: float) -> int:
+    """Return whole microseconds, in which both stores count."""
+    return round(seconds * 1e6)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
     """Whom a token stands for and what it opens.
@@ -46,6 +51,11 @@ class Terms:
     max_streams: int = 1
     binding: str | None = None
     address: str | None = None
+
+    @property
+    def unredeemed_life(self) -> float:
+        """How long after its issue a token can be redeemed for the first time."""
+        return min(self.ttl, self.resume_max_age) if self.reuse is Reuse.RESUME else self.ttl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,12 +14,11 @@ from aiohttp import hdrs, web
 from tentaculo.access.store import TokenStoreUnavailable
 from tentaculo.config.scalars import read_duration
 from tentaculo.errors import BadRequest, GatewayError, RouteNotFound, TokenStoreAway, Unauthorized
-from tentaculo.relay.problem import problem_body
+from tentaculo.relay.problem import RETRY_AFTER, problem_body
 from tentaculo.relay.relay import random_request_id
 from tentaculo.wire.headers import bearer_token
 
 CHALLENGE = (("WWW-Authenticate", 'Bearer realm="tentaculo admin"'),)
-RETRY_AFTER = (("Retry-After", "1"),)
 LONGEST_BLOCK = 30 * 24 * 3600.0
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

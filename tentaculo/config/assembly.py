@@ -37,6 +37,7 @@ from tentaculo.config.settings import (
     UpstreamSettings,
 )
 from tentaculo.config.stream_models import CorsSection, StreamSection
+from tentaculo.config.tokens import digest_of
 from tentaculo.config.upstream_models import CredentialSection, TlsSection, UpstreamSection
 
 T = TypeVar("T")
@@ -76,7 +77,7 @@ def _top(file: FileSection) -> dict[str, Any]:
     values: dict[str, Any] = {
         "listen": file.listen and file.listen.address,
         "admin": file.admin and file.admin.address,
-        "admin_token": file.admin and file.admin.token,
+        "admin_digest": file.admin and file.admin.token and digest_of(file.admin.token.reveal()),
         "trusted_peers": tuple(file.trusted_peers),
         "credential_headers": file.credential_headers and tuple(file.credential_headers),
         "identity_header": file.identity_header,

@@ -283,5 +283,5 @@ class Settings:
     health_path: str = "/health"
     log: LogSettings = field(default_factory=LogSettings)
     limits: Limits = field(default_factory=Limits)
-    admin_token: Secret | None = None
+    admin_digest: bytes | None = None  # SHA-256 of the admin token
     token_store: TokenStoreSettings = field(default_factory=TokenStoreSettings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tentaculo.config.settings import Unavailable
+from tentaculo.config.settings import StreamSettings, Unavailable
 from tentaculo.errors import GatewayError, InternalError, MethodNotAllowed, TooManyOpenings
 from tentaculo.relay.admission import Admission
 from tentaculo.relay.answer import Answer
@@ -34,6 +34,11 @@ class Answering(Admission):
         self._keep_alive = not (self.message.should_close or self.message.upgrade or relay.draining)
         self._answer: Answer | None = None
         self._lease: Lease | None = None
+
+    @property
+    def _stream_settings(self) -> StreamSettings | None:
+        plan = self.record.plan
+        return None if plan is None else plan.settings.stream
 
     async def _issue(self, plan: IssuePlan) -> None:
         principal = self.record.principal
@@ -82,8 +87,7 @@ class Answering(Admission):
             return
         self.record.status = error.status
         self._keep_alive &= self.request.body.is_eof() and error.status not in _CLOSING_STATUSES
-        plan = self.record.plan
-        if plan is not None and plan.settings.stream is not None:
+        if self._stream_settings is not None:
             error.headers += NO_REFERRER  # its URL holds a token
         error.headers += self.cors
         self._write(
@@ -101,9 +105,9 @@ class Answering(Admission):
 
     def _answer_not_yet(self, error: GatewayError) -> bool:
         """Have a client whose token is bound come again, where the route says so; errors end EventSource."""
-        settings = self.record.plan and self.record.plan.settings.stream
+        settings = self._stream_settings
         if (
-            not settings
+            settings is None
             or settings.unavailable is not Unavailable.RETRY
             or error.status not in NOT_YET_STATUSES
         ):

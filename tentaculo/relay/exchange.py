@@ -130,8 +130,7 @@ class Exchange(Answering):
     def _is_or_becomes_stream(self) -> bool:
         if self._answer is not None and self._answer.is_stream:
             return True
-        plan = self.record.plan
-        return plan is not None and plan.settings.stream is not None
+        return self._stream_settings is not None
 
     def end(self, reason: str) -> None:
         """End a stream for a named reason, whether it is open or about to be."""
@@ -280,14 +279,14 @@ class Exchange(Answering):
         self._check_revoked()
         self.relay.streams.opened(self)
         self.record.stream_opened(self._secrets(), self.by)
-        settings = self.record.plan and self.record.plan.settings.stream
+        settings = self._stream_settings
         if settings and settings.max_age is not None:
             self.deadline = self.relay.stream_end(settings.max_age)
             self.relay.deadlines.watch(self)
 
     def stream_denied(self, status: int) -> None:
         """Take an upstream that has no stream now for one that failed, if its client is to come again."""
-        settings = self.record.plan and self.record.plan.settings.stream
+        settings = self._stream_settings
         retried = settings and settings.unavailable is Unavailable.RETRY and self._lease is not None
         if retried and status in NOT_YET_STATUSES:
             raise StreamUnavailable(str(status))
@@ -296,7 +295,7 @@ class Exchange(Answering):
         """End the open stream in good order, for a named reason."""
         if self._answer is not None:
             self._end_reason = reason
-            settings = self.record.plan and self.record.plan.settings.stream
+            settings = self._stream_settings
             self._answer.end(last_event(reason) if settings and settings.last_event else b"")
 
     # The end.

@@ -19,16 +19,14 @@ from tentaculo.access.store import Grant, PrincipalBlocked, Terms, TokenStoreFul
 from tentaculo.config.settings import Access, Carry, EphemeralTokenSettings, RouteSettings, Settings
 from tentaculo.errors import Forbidden, TokenStoreAtLimit, TokenStoreAway, TooManyTokens
 from tentaculo.relay.opening import BINDING, Cookies, bindings, cookie_name, token_cookie
+from tentaculo.relay.problem import RETRY_AFTER
 from tentaculo.telemetry.metrics import RouteMetrics
 from tentaculo.wire.cookies import set_cookie
-from tentaculo.wire.cors import CorsRule
+from tentaculo.wire.cors import CorsRule, Fields
 from tentaculo.wire.headers import NameTable, request_names
 
-RETRY_AFTER = (("Retry-After", "1"),)
 METHODS = frozenset({"POST"})
 _BINDING_FORM = re.compile(rb"[A-Za-z0-9_-]{43}").fullmatch
-
-Fields = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)

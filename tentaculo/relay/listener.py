@@ -13,13 +13,12 @@ from aiohttp.web_protocol import RequestHandler
 from tentaculo.config.settings import Limits, Network
 from tentaculo.errors import GatewayError, TooManyConnections
 from tentaculo.relay.downstream import DirectExchange, DownstreamConnection
+from tentaculo.relay.problem import RETRY_AFTER
 from tentaculo.relay.request import Request
 from tentaculo.relay.response import CLOSE
 from tentaculo.relay.timed import TimedConnection
 from tentaculo.upstream.deadlines import Deadlines
 from tentaculo.wire.forwarded import Peer, is_trusted
-
-RETRY_AFTER = (("Retry-After", "1"),)
 
 
 class Handling(Protocol):

@@ -14,6 +14,7 @@ from tentaculo.access.guard import CHALLENGE
 from tentaculo.access.store import Client, Redeemed, Refusal, TokenRefused, TokenStoreUnavailable
 from tentaculo.config.settings import Carry, EphemeralTokenSettings, RouteSettings
 from tentaculo.errors import CrossSite, TokenStoreAway, TooManyOpenings, Unauthorized
+from tentaculo.relay.problem import RETRY_AFTER
 from tentaculo.wire.cors import CorsRule
 from tentaculo.wire.query import take_parameter
 
@@ -22,7 +23,6 @@ SECURE = "__Secure-"  # browsers take a cookie of this name from a page under TL
 OWN_SCHEMES = frozenset({"http", "https"})
 FETCH_METADATA = ("Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "Sec-Fetch-User")
 
-RETRY_AFTER = (("Retry-After", "1"),)
 
 Cookies = list[tuple[bytes, bytes]]
 

@@ -9,6 +9,8 @@ import orjson
 from tentaculo.errors import GatewayError
 from tentaculo.wire.headers import field_lines
 
+RETRY_AFTER = (("Retry-After", "1"),)  # for what may be over in a moment
+
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 

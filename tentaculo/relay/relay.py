@@ -14,7 +14,7 @@ from tentaculo.access.ephemeral_tokens import EphemeralTokens
 from tentaculo.access.store import Lease, Redeemed
 from tentaculo.errors import Draining, GatewayError
 from tentaculo.relay.exchange import Exchange
-from tentaculo.relay.problem import problem
+from tentaculo.relay.problem import RETRY_AFTER, problem
 from tentaculo.relay.request import Request
 from tentaculo.relay.snapshot import Snapshot
 from tentaculo.relay.streams import Streams
@@ -23,7 +23,6 @@ from tentaculo.telemetry.metrics import Metrics
 from tentaculo.upstream.deadlines import Deadlines
 from tentaculo.wire.forwarded import Peer
 
-RETRY_AFTER = (("Retry-After", "1"),)
 LEAST_AGE = 0.8
 
 

@@ -32,6 +32,7 @@ from tentaculo.config.settings import (
     UpstreamCredential,
     UpstreamSettings,
 )
+from tentaculo.config.tokens import digest_of
 from tests.config.files import config, settings_of
 
 EVERY_KEY = """
@@ -91,7 +92,7 @@ def test_every_key_arrives() -> None:
     settings = settings_of(EVERY_KEY)
     assert settings.listen == Address("127.0.0.1", 8080)
     assert settings.admin == Address("::1", 9101)
-    assert settings.admin_token == Secret("the-admin-token")
+    assert settings.admin_digest == digest_of("the-admin-token")
     assert settings.token_store == TokenStoreSettings(
         url=Secret("rediss://user:s3cret@redis:6380/1"), timeout=0.2, max_tokens=12
     )

@@ -29,7 +29,7 @@ from tentaculo.config.settings import (
 from tentaculo.config.token_fields import MEMORY
 from tests.config.files import PRINCIPAL, config, problems_of
 
-ELSEWHERE = {"admin_token"}  # is written as admin.token
+ELSEWHERE = {"admin_digest"}  # is written as admin.token
 
 
 @pytest.mark.parametrize(

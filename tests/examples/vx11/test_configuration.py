@@ -111,4 +111,4 @@ def test_the_file_holds_no_secret() -> None:
     settings = load(FILE, {"VX11_TOKEN": TOKEN, "VX11_TOKEN_STORE": "redis://redis:6379/0"})
     assert settings.token_store.url is not None
     assert load(FILE, {"VX11_TOKEN": TOKEN}).token_store.url is None
-    assert settings.admin_token is None
+    assert settings.admin_digest is None
