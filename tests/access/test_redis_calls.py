@@ -17,6 +17,7 @@ from tentaculo.access.redis_scripts import Script
 from tentaculo.access.redis_url import read_url
 from tentaculo.access.store import TokenStoreUnavailable
 from tests.fakes.clock import Clock
+from tests.fakes.gates import eventually
 from tests.fakes.redis_server import RedisServer, becomes, running_redis
 
 ECHO = Script("return {KEYS[1], ARGV[1]}")
@@ -190,7 +191,7 @@ async def test_a_caller_that_leaves(server: RedisServer, calls: RedisCalls) -> N
     """A caller that is cancelled leaves neither an answer for the next one nor a pause."""
     slow = Script("local n = 0; for i = 1, 3e6 do n = n + i end; return 'slow'")
     task = asyncio.ensure_future(calls.run(slow, [], []))
-    await asyncio.sleep(0.01)
+    await eventually(lambda: calls._room._value < AT_ONCE)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert await calls.run(ECHO, ["key"], ["value"]) == [b"key", b"value"]

@@ -118,7 +118,7 @@ async def test_a_silent_server_is_given_up(
     await eventually(lambda: pings(server) > 3)
     assert _subscriber(server) == subscriber
     with server.hung():
-        await asyncio.sleep(0.3)  # longer than two silences: the peer's own time passes
+        await eventually(lambda: reader._pause > redis_events.FIRST_PAUSE)
     await eventually(lambda: _subscriber(server) not in ("", subscriber))
     await reader.stop()
 
