@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tentaculo.config.settings import Access, Carry, RouteSettings, Settings
+from tentaculo.config.settings import ISSUE_METHODS, Access, Carry, RouteSettings, Settings, issue_groups
 from tentaculo.routing import Explanation, Pattern, RouteTable
 from tentaculo.wire.query import take_parameter
 from tentaculo.wire.target import Target
 
 HEADINGS = ("NAME", "METHODS", "HOST", "PATH", "ACCESS", "UPSTREAM", "STATE")
 
-_ISSUE_METHODS = frozenset({"POST"})
 _NEVER_FORWARDED = frozenset({"CONNECT", "TRACE"})
 _STREAM_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -53,11 +52,7 @@ def route_rows(settings: Settings) -> Iterator[tuple[str, ...]]:
 
 def issue_paths(settings: Settings) -> Iterator[Issuing]:
     """Yield the issue paths; routes of the same host and issue path share one."""
-    groups: dict[tuple[str | None, str], list[RouteSettings]] = {}
-    for route in settings.routes:
-        if route.ephemeral_token is not None:
-            groups.setdefault((route.host, route.ephemeral_token.issue_path), []).append(route)
-    for (host, path), routes in groups.items():
+    for (host, path), routes in issue_groups(settings.routes).items():
         yield Issuing(host, path, tuple(routes))
 
 
@@ -89,12 +84,12 @@ def route_table(settings: Settings) -> RouteTable[RouteSettings | Issuing]:
     ]
     for one in issue_paths(settings):
         name = f"{one.names[0]} (its issue path)"
-        entries.append((name, Pattern(one.path, one.host, _ISSUE_METHODS), one))
+        entries.append((name, Pattern(one.path, one.host, ISSUE_METHODS), one))
     return RouteTable(entries)
 
 
 def _issue_row(one: Issuing) -> tuple[str, ...]:
-    where = (",".join(sorted(_ISSUE_METHODS)), one.host or "any", one.path)
+    where = (",".join(sorted(ISSUE_METHODS)), one.host or "any", one.path)
     return ",".join(one.names), *where, str(Access.HEADER_TOKEN), "(issues tokens)", _state(one)
 
 

@@ -6,11 +6,14 @@ Made by `config.loader` alone; knows nothing of YAML, of checks or of I/O.
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 Network = IPv4Network | IPv6Network
+
+ISSUE_METHODS = frozenset({"POST"})  # of an issue path
 
 
 class Secret:
@@ -285,3 +288,12 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     admin_digest: bytes | None = None  # SHA-256 of the admin token
     token_store: TokenStoreSettings = field(default_factory=TokenStoreSettings)
+
+
+def issue_groups(routes: Iterable[RouteSettings]) -> dict[tuple[str | None, str], list[RouteSettings]]:
+    """Return the routes that share tokens, by host and issue path."""
+    groups: dict[tuple[str | None, str], list[RouteSettings]] = {}
+    for route in routes:
+        if route.ephemeral_token is not None:
+            groups.setdefault((route.host, route.ephemeral_token.issue_path), []).append(route)
+    return groups

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,6 @@ from tentaculo.wire.cookies import set_cookie
 from tentaculo.wire.cors import CorsRule, Fields
 from tentaculo.wire.headers import NameTable, request_names
 
-METHODS = frozenset({"POST"})
 _BINDING_FORM = re.compile(rb"[A-Za-z0-9_-]{43}").fullmatch
 
 
@@ -66,15 +65,6 @@ class Asking:
     address: str
     cookies: Cookies
     secure: bool
-
-
-def issue_groups(routes: Iterable[RouteSettings]) -> dict[tuple[str | None, str], list[RouteSettings]]:
-    """Return the routes that share tokens, by host and issue path."""
-    groups: dict[tuple[str | None, str], list[RouteSettings]] = {}
-    for route in routes:
-        if route.ephemeral_token is not None:
-            groups.setdefault((route.host, route.ephemeral_token.issue_path), []).append(route)
-    return groups
 
 
 def compile_issue(

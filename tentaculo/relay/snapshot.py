@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from tentaculo.access.issue_rate import IssueRates
 from tentaculo.access.principals import Principals
 from tentaculo.access.standings import Standings
-from tentaculo.config.settings import Settings
-from tentaculo.relay.issuing import METHODS, IssuePlan, compile_issue, issue_groups
+from tentaculo.config.settings import ISSUE_METHODS, Settings, issue_groups
+from tentaculo.relay.issuing import IssuePlan, compile_issue
 from tentaculo.relay.opening import own_cookies
 from tentaculo.relay.plan import RoutePlan, compile_route
 from tentaculo.routing import Pattern, RouteTable
@@ -71,7 +71,7 @@ def build_snapshot(
             rates=rates,
             metrics=metrics.route(group[0].name),
         )
-        entries.append((f"{issuing.name} (its issue path)", Pattern(path, host, METHODS), issuing))
+        entries.append((f"{issuing.name} (its issue path)", Pattern(path, host, ISSUE_METHODS), issuing))
     return Snapshot(
         settings=settings,
         table=RouteTable(entries),

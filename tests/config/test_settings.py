@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import copy
 import pickle
+from typing import Any
 
 import pytest
 
-from tentaculo.config.settings import Access, RouteSettings, Secret, StreamSettings
+from tentaculo.config.settings import (
+    Access,
+    EphemeralTokenSettings,
+    RouteSettings,
+    Secret,
+    StreamSettings,
+    issue_groups,
+)
 
 
 def test_secret_is_not_shown() -> None:
@@ -51,3 +59,16 @@ def test_stream_rules_bind_by_access(access: Access, stream: StreamSettings | No
     """Only a declared stream that no header token opens is bound to the stream rules."""
     route = RouteSettings(name="a", path="/a", upstream="u", access=access, stream=stream)
     assert route.token_stream is bound
+
+
+def test_routes_share_tokens_by_host_and_issue_path() -> None:
+    """What agrees in both shares; other routes have none."""
+
+    def route(name: str, **more: Any) -> RouteSettings:
+        return RouteSettings(name=name, path="/p", upstream="u", **more)
+
+    terms = EphemeralTokenSettings(issue_path="/t")
+    one, two = route("1", ephemeral_token=terms), route("2", ephemeral_token=terms)
+    other = route("3", host="h", ephemeral_token=terms)
+    groups = issue_groups((one, route("0"), other, two))
+    assert groups == {(None, "/t"): [one, two], ("h", "/t"): [other]}

@@ -8,8 +8,8 @@ import uuid
 import pytest
 
 from tentaculo.access.ephemeral_tokens import client_digest, digest
-from tentaculo.config.settings import CorsSettings, EphemeralTokenSettings
-from tentaculo.relay.issuing import cookie_path, cors_of, issue_groups, joined
+from tentaculo.config.settings import CorsSettings
+from tentaculo.relay.issuing import cookie_path, cors_of, joined
 from tentaculo.relay.opening import token_cookie
 from tentaculo.wire.cors import CorsRule
 from tests.fakes.client import Fields, told
@@ -72,15 +72,6 @@ def test_rule_of_a_route() -> None:
     named = route_of(cors=CorsSettings(origins=("https://a",), credentials=True))
     assert (cors_of(named), cors_of(route_of(cors=CorsSettings(origins=("*",))))) == (APP, ANYONE)
     assert cors_of(route_of()) is None
-
-
-def test_routes_share_tokens_by_host_and_issue_path() -> None:
-    """What agrees in both shares; other routes have none."""
-    terms = EphemeralTokenSettings(issue_path="/t")
-    one, two = route_of(name="1", ephemeral_token=terms), route_of(name="2", ephemeral_token=terms)
-    other = route_of(name="3", host="h", ephemeral_token=terms)
-    groups = issue_groups((one, route_of(name="0"), other, two))
-    assert groups == {(None, "/t"): [one, two], ("h", "/t"): [other]}
 
 
 # What is answered.
