@@ -4,6 +4,7 @@
     ├── client:    BadRequest BadTarget Unauthorized AmbiguousCredential Forbidden RouteNotFound
     │              MethodNotAllowed RequestTimeout BodyTooLarge TargetTooLong ExpectationFailed
     │              HeadersTooLarge CrossSite OriginNotAllowed TooManyTokens TooManyOpenings
+    │              TooManyStreamsHere
     ├── gateway:   InternalError RouteDisabled TooManyConnections TooManyStreams Draining
     │              VersionNotSupported TokenStoreAway TokenStoreAtLimit
     └── upstream:  UpstreamUnreachable UpstreamTimeout UpstreamProtocolError
@@ -158,6 +159,14 @@ class TooManyOpenings(GatewayError):
     title = "The token has too many open streams"
 
 
+class TooManyStreamsHere(GatewayError):
+    """As many streams are open as this principal or this client may have."""
+
+    status = 429
+    code = "stream_limit_reached"
+    title = "Too many streams of yours are open"
+
+
 class HeadersTooLarge(GatewayError):
     """A header field passed `limits.header`, or all of them `limits.headers`."""
 
@@ -223,7 +232,7 @@ class TooManyConnections(GatewayError):
 
 
 class TooManyStreams(GatewayError):
-    """`limits.streams` is reached."""
+    """`limits.streams` is reached, or the route's `max_streams`."""
 
     status = 503
     code = "too_many_streams"
@@ -247,7 +256,7 @@ class TokenStoreAtLimit(GatewayError):
 
 
 class Draining(GatewayError):
-    """The gateway stops, and the exchange did not finish in the time that was left."""
+    """The gateway stops: no stream opens, and what did not finish in the time that was left is cut."""
 
     status = 503
     code = "draining"

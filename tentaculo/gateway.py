@@ -24,6 +24,7 @@ from tentaculo.admin.api import AdminApi
 from tentaculo.admin.app import build_app
 from tentaculo.admin.listener import AdminRunner
 from tentaculo.config.settings import Address, Settings
+from tentaculo.relay.draining import Drain
 from tentaculo.relay.listener import Listener
 from tentaculo.relay.relay import Relay
 from tentaculo.relay.snapshot import build_snapshot, credential_names
@@ -36,9 +37,8 @@ from tentaculo.upstream.deadlines import Deadlines
 BACKLOG = 4096
 STREAM_TICK_SECONDS = 1.0
 GARBAGE_THRESHOLD = 50_000  # exchanges leave no cycles; the default would look for some many times a second
-FINISH_SECONDS = 5.0
-CUT_SECONDS = 1.0
-SETTLE_SECONDS = 0.2
+CLOSE_SECONDS = 1.0  # after a drain, for all that closes
+PATIENCE_SECONDS = CLOSE_SECONDS / 4  # for one part of that
 RESERVED_DESCRIPTORS = 64
 STDOUT = 1
 STDERR = 2
@@ -87,6 +87,7 @@ class Gateway:
         self._server: asyncio.Server | None = None
         self._admin: AdminRunner | None = None
         self._stopped = False
+        self._hurried = asyncio.Event()
 
     async def start(self) -> None:
         """Open the listeners.  Raises StartError, with everything closed again."""
@@ -129,7 +130,7 @@ class Gateway:
             exposition=self._exposition,
             api=self._admin_api(),
         )
-        self._admin = AdminRunner(app, patience=CUT_SECONDS)
+        self._admin = AdminRunner(app, patience=PATIENCE_SECONDS)
         await self._admin.setup()
         with _naming(settings.admin):
             await web.TCPSite(self._admin, settings.admin.host, settings.admin.port).start()
@@ -148,39 +149,59 @@ class Gateway:
         host, port, *_ = self._admin.addresses[0]
         return host, port
 
-    async def stop(self) -> None:
-        """Stop in order: not ready, no new connections, streams end, exchanges finish, all closes.
-
-        Stopping again does nothing.
-        """
+    async def stop(self) -> bool:
+        """Drain, then close; return whether nothing was cut.  Stopping again does nothing."""
         if self._stopped:
-            return
+            return True
         self._stopped = True
-        if self._relay is not None and self._server is not None:
-            self._relay.draining = True
-            self._server.close()
-            self._relay.streams.end_all("draining")
-            if not await self._relay.finished(FINISH_SECONDS):
-                self._relay.cut_all()
-                await self._relay.finished(SETTLE_SECONDS)
-        self._logs.logger.info("gateway.stopped")
+        cut = await self._drain()
         await self._close()
+        return cut == 0
+
+    def hurry(self) -> None:
+        """Have a drain cut what is left."""
+        self._hurried.set()
+
+    async def _drain(self) -> int:
+        """Let go of the clients, and return how many exchanges were cut for it."""
+        if self._relay is None or self._server is None:
+            return 0
+        drained = await Drain(
+            self._relay,
+            self._snapshot.settings.drain,
+            close_listeners=self._server.close,
+            hurried=self._hurried,
+        ).run()
+        self._logs.logger.info(
+            "gateway.stopped",
+            streams_ended=drained.streams_ended,
+            exchanges_cut=drained.exchanges_cut,
+            seconds=round(drained.seconds, 3),
+        )
+        return drained.exchanges_cut
 
     async def _close(self) -> None:
+        """Close from the outside in; the admin listener, which told of it, after the main one."""
+        loop = asyncio.get_running_loop()
+        closed_by = loop.time() + CLOSE_SECONDS
+        # 1. The main listener, and the connections that it still has.
         if self._server is not None:
             self._server.close()
         if self._listener is not None:
             self._listener.pre_shutdown()  # or idle connections would be waited for
-            await self._listener.shutdown(CUT_SECONDS)
+            await self._listener.shutdown(PATIENCE_SECONDS)
+        # 2. The admin listener.
         if self._admin is not None:
             await self._admin.cleanup()
+        # 3. What the exchanges used.
         await self._stop_tokens()
         self._snapshot.close()
         self._deadlines.close()
         self._stream_deadlines.close()
+        # 4. The log, which has told of all that.
         self._logs.detach()
         if self._writer is not None:
-            self._writer.close(CUT_SECONDS)
+            self._writer.close(max(PATIENCE_SECONDS, closed_by - loop.time()))
 
     async def _stop_tokens(self) -> None:
         if self._keeping is None:
@@ -188,7 +209,8 @@ class Gateway:
         self._keeping.cancel()
         await asyncio.wait([self._keeping])
         if self._relay is not None:
-            await self._relay.released()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._relay.released(), CLOSE_SECONDS)
         await self._tokens.close()
 
     def _heard(self, revoked: Revoked) -> None:
@@ -210,6 +232,8 @@ class Gateway:
     async def _exposition(self) -> tuple[bytes, str]:
         with suppress(TokenStoreUnavailable):  # then the figures are those of the last census
             await self._tokens.expire()
+        if self._relay is not None:
+            self._relay.streams.settle()
         return self._metrics.exposition()
 
     def _dropped_line(self, count: int) -> bytes:
@@ -217,7 +241,10 @@ class Gateway:
 
 
 def run(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT; return the exit code.  Raises StartError."""
+    """Serve until SIGTERM or SIGINT, of which a second one cuts what is left.
+
+    Return the exit code: 0 where all was drained, 1 where something was cut.  Raises StartError.
+    """
     prepare_process(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(settings))
@@ -226,15 +253,21 @@ def run(settings: Settings) -> int:
 async def _serve(settings: Settings) -> int:
     gateway = Gateway(settings)
     stopping = asyncio.Event()
+
+    def told_to_end() -> None:
+        if stopping.is_set():
+            gateway.hurry()
+        stopping.set()
+
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stopping.set)
+        loop.add_signal_handler(signum, told_to_end)
     await gateway.start()
     gc.freeze()  # what was made at start is never garbage
     gc.set_threshold(GARBAGE_THRESHOLD, *gc.get_threshold()[1:])
     await stopping.wait()
-    await gateway.stop()
-    return 0
+    drained = await gateway.stop()
+    return 0 if drained else 1
 
 
 def prepare_process(settings: Settings) -> None:

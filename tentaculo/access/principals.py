@@ -16,10 +16,14 @@ def fingerprint(principal_digest: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Someone who may call; `fingerprint` tells which of its tokens has proved it."""
+    """Someone who may call; `fingerprint` tells which of its tokens has proved it.
+
+    `max_streams` is how many streams it may have open over all routes, None for no limit.
+    """
 
     name: str
     fingerprint: str = ""
+    max_streams: int | None = None
 
 
 class Principals:
@@ -32,7 +36,7 @@ class Principals:
 
     def __init__(self, settings: Iterable[PrincipalSettings]) -> None:
         self._by_digest = {
-            digest: Principal(principal.name, fingerprint(digest))
+            digest: Principal(principal.name, fingerprint(digest), principal.max_streams)
             for principal in settings
             for digest in principal.digests
         }

@@ -108,7 +108,7 @@ def _refusal(route: RouteSettings, method: str, target: Target) -> str | None:
         return "405 method_not_allowed: the method is never forwarded"
     if not target.found <= route.allow_in_path:
         return f"400 bad_target: allow_in_path lacks {', '.join(sorted(target.found - route.allow_in_path))}"
-    if route.token_stream and method not in _STREAM_METHODS:
+    if route.stream_only and method not in _STREAM_METHODS:
         return "405 method_not_allowed: a stream takes only GET, HEAD and OPTIONS"
     if not route.enabled:
         return "503 route_disabled: enabled is false"

@@ -19,13 +19,16 @@ from tentaculo.config.models import (
 )
 from tentaculo.config.section import given
 from tentaculo.config.settings import (
+    Access,
     CorsSettings,
+    DrainSettings,
     EphemeralTokenSettings,
     HeaderEdits,
     Limits,
     LogSettings,
     PrincipalSettings,
     Rate,
+    ReplaySettings,
     Rewrite,
     RouteSettings,
     Secret,
@@ -41,6 +44,9 @@ from tentaculo.config.tokens import digest_of
 from tentaculo.config.upstream_models import CredentialSection, TlsSection, UpstreamSection
 
 T = TypeVar("T")
+
+_HEARTBEAT = 15.0  # seconds
+_BEATING = frozenset({Access.EPHEMERAL_TOKEN, Access.UPSTREAM})  # unasked
 
 
 def assemble(draft: Draft, digests: list[tuple[bytes, ...]]) -> Settings:
@@ -61,6 +67,7 @@ def assemble(draft: Draft, digests: list[tuple[bytes, ...]]) -> Settings:
         ),
         log=LogSettings(**{**given(file.log), "sanitize": tuple(file.log.sanitize if file.log else ())}),
         limits=Limits(**given(file.limits)),
+        drain=DrainSettings(**given(file.drain)),
         token_store=_token_store(file.token_store),
         **top,
     )
@@ -90,6 +97,7 @@ def _principal(section: PrincipalSection, digests: tuple[bytes, ...]) -> Princip
     made = PrincipalSettings(name=present(section.name), digests=digests)
     own: dict[str, Any] = {
         "routes": section.routes and tuple(section.routes),
+        "max_streams": section.max_streams,
         "issue_rate": section.issue_rate and _rate(section.issue_rate),
     }
     return replace(made, **{key: value for key, value in own.items() if value is not None})
@@ -156,10 +164,14 @@ def _route(
 
 
 def _stream(draft: Draft, route: RouteDraft, section: StreamSection) -> StreamSettings:
-    values = given(section)
-    if draft.document.says_null((*route.path, "stream", "max_age")):
+    values, path = given(section), (*route.path, "stream")
+    if draft.document.says_null((*path, "max_age")):
         values["max_age"] = None
-    return StreamSettings(**values)
+    if (route.access in _BEATING or section.shared) and not draft.document.says_null((*path, "heartbeat")):
+        values.setdefault("heartbeat", _HEARTBEAT)
+    if section.replay is not None:
+        values["replay"] = ReplaySettings(**given(section.replay))
+    return StreamSettings(**{**values, "vary": tuple(section.vary)})
 
 
 def _cors(section: CorsSection) -> CorsSettings:

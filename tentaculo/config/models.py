@@ -36,6 +36,7 @@ from tentaculo.config.scalars import (
     Text,
 )
 from tentaculo.config.section import Section
+from tentaculo.config.stream_fields import DrainTime
 from tentaculo.config.stream_models import CorsSection, EphemeralTokenSection, StreamSection
 from tentaculo.config.token_fields import StoreTimeout, StoreUrl
 from tentaculo.config.tokens import FileName, Token, TokenDigest
@@ -119,6 +120,17 @@ class LimitsSection(Section):
     )
 
 
+class DrainSection(Section):
+    """How the gateway ends what is open when it stops."""
+
+    time: DrainTime | None = Field(
+        None, description="Time over which event streams are ended, 1h at most; default 5s."
+    )
+    hard_cap: DrainTime | None = Field(
+        None, description="Time after which the rest is cut, from time to 1h; default 9s."
+    )
+
+
 class RateSection(Section):
     """So many in a time, and how many at once."""
 
@@ -132,7 +144,6 @@ class PrincipalSection(Section):
     """Someone who may call, proved by a token."""
 
     required = ("name",)
-    later = ("max_streams",)
 
     name: Name | None = Field(None, description="Shown in logs and sent to upstreams in the identity header.")
     token: Annotated[OneOrMany[Token], _ONE_OR_TWO, OrSingle] | None = Field(
@@ -147,6 +158,9 @@ class PrincipalSection(Section):
     )
     routes: Annotated[Many[Text], _SOME] | None = Field(
         None, description="Names of the routes that may be used, with * and ?; default all."
+    )
+    max_streams: Count | None = Field(
+        None, description="Streams that it may have open at once, null (default) for no limit."
     )
     issue_rate: RateSection | None = Field(
         None, description="How often ephemeral tokens are issued to it; default 50/s, 100 at once."
@@ -232,7 +246,7 @@ class FileSection(Section):
     """The configuration of a Tentáculo gateway."""
 
     required = ("upstreams", "routes")
-    later = ("browser_path", "drain")
+    later = ("browser_path",)
 
     listen: ListenSection | None = Field(None, description="Where clients connect; default 0.0.0.0:8000.")
     admin: AdminSection | None = Field(
@@ -255,6 +269,7 @@ class FileSection(Section):
     )
     log: LogSection | None = Field(None, description="What is logged, and how.")
     limits: LimitsSection | None = Field(None, description="What a request must keep within.")
+    drain: DrainSection | None = Field(None, description="How the gateway ends what is open when it stops.")
     principals: Many[PrincipalSection] = Field(
         default_factory=list, description="Who may use the routes that demand a token."
     )

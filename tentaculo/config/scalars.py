@@ -21,6 +21,8 @@ SENTENCE = "sentence"
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 LOG_FORMATS = ("auto", "json", "console")
 LONGEST = 366 * 24 * 3600.0
+DURATION_PATTERN = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"
+SIZE_PATTERN = "^[0-9]+(B|KiB|MiB|GiB)?$"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h)").fullmatch
@@ -166,7 +168,7 @@ Count = Annotated[int, PlainValidator(read_count), or_reference(type="integer", 
 Duration = Annotated[
     float,
     PlainValidator(read_duration),
-    or_reference(type="string", pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"),
+    or_reference(type="string", pattern=DURATION_PATTERN),
 ]
 PerTime = Annotated[
     float,
@@ -176,7 +178,7 @@ PerTime = Annotated[
 Size = Annotated[
     int,
     PlainValidator(read_size),
-    or_reference(type=["integer", "string"], minimum=1, pattern="^[0-9]+(B|KiB|MiB|GiB)?$"),
+    or_reference(type=["integer", "string"], minimum=1, pattern=SIZE_PATTERN),
 ]
 LogLevel = Annotated[str, PlainValidator(one_of(*LOG_LEVELS)), or_reference(enum=list(LOG_LEVELS))]
 LogFormat = Annotated[str, PlainValidator(one_of(*LOG_FORMATS)), or_reference(enum=list(LOG_FORMATS))]

@@ -13,6 +13,8 @@ from pathlib import Path
 
 Network = IPv4Network | IPv6Network
 
+MEBIBYTE = 1024 * 1024
+
 ISSUE_METHODS = frozenset({"POST"})  # of an issue path
 
 
@@ -117,6 +119,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DrainSettings:
+    """Seconds: `time` over which streams end when the gateway stops, `hard_cap` after which all is cut."""
+
+    time: float = 5.0
+    hard_cap: float = 9.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenStoreSettings:
     """Where ephemeral tokens are kept: in memory, or in the Redis of `url`; `timeout` in seconds."""
 
@@ -135,11 +145,15 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrincipalSettings:
-    """Who may call: SHA-256 digests (32 bytes each, one or two) of its tokens; globs of route names."""
+    """Who may call: SHA-256 digests (32 bytes each, one or two) of its tokens; globs of route names.
+
+    `max_streams` is how many streams it may have open at once, None for no limit.
+    """
 
     name: str
     digests: tuple[bytes, ...]
     routes: tuple[str, ...] = ("*",)
+    max_streams: int | None = None
     issue_rate: Rate = Rate(rate=50.0, burst=100)
 
 
@@ -207,13 +221,35 @@ class HeaderEdits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StreamSettings:
-    """The route is declared to carry event streams; `max_age` in seconds, None for no end.
+class ReplaySettings:
+    """What a shared stream keeps for clients that return: a count, a size in bytes, an age in seconds."""
 
-    `last_event` lets the gateway add an event that says why it ends a stream.
+    events: int = 1000
+    bytes: int = MEBIBYTE
+    age: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSettings:
+    """The route is declared to carry event streams; times in seconds, None for none or no limit.
+
+    `slow_client` is how many bytes a client of a shared stream may lag behind. `vary` names the request
+    fields, as they were written, that clients of one shared stream have in common. `last_event` lets
+    the gateway add an event that says why it ends a stream.
     """
 
+    heartbeat: float | None = None
+    idle_timeout: float | None = None
     max_age: float | None = 4 * 3600.0
+    retry: float | None = None
+    shared: bool = False
+    replay: ReplaySettings | None = None
+    vary: tuple[str, ...] = ()
+    assign_ids: bool = False
+    slow_client: int = MEBIBYTE
+    max_streams: int | None = None
+    max_streams_per_principal: int | None = None
+    max_streams_per_client: int | None = None
     unavailable: Unavailable = Unavailable.ERROR
     last_event: bool = True
 
@@ -266,9 +302,11 @@ class RouteSettings:
     cors: CorsSettings | None = None
 
     @property
-    def token_stream(self) -> bool:
+    def stream_only(self) -> bool:
         """Whether the stream rules bind: GET only, and an event stream or an error."""
-        return self.stream is not None and self.access in (Access.UPSTREAM, Access.EPHEMERAL_TOKEN)
+        if self.stream is None:
+            return False
+        return self.access in (Access.UPSTREAM, Access.EPHEMERAL_TOKEN) or self.stream.shared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,6 +326,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     admin_digest: bytes | None = None  # SHA-256 of the admin token
     token_store: TokenStoreSettings = field(default_factory=TokenStoreSettings)
+    drain: DrainSettings = field(default_factory=DrainSettings)
 
 
 def issue_groups(routes: Iterable[RouteSettings]) -> dict[tuple[str | None, str], list[RouteSettings]]:

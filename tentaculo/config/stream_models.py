@@ -7,9 +7,10 @@ from typing import Annotated
 from pydantic import Field
 
 from tentaculo.config.addresses import Origin
-from tentaculo.config.http_fields import PlainPath
+from tentaculo.config.http_fields import FreeFieldName, PlainPath
 from tentaculo.config.scalars import Count, Duration, Many, Switch
 from tentaculo.config.section import Section
+from tentaculo.config.stream_fields import Heartbeat, KeptBytes, KeptEvents, KeptTime, Retry
 from tentaculo.config.token_fields import (
     CarryWord,
     Parameter,
@@ -21,25 +22,61 @@ from tentaculo.config.token_fields import (
 )
 
 
+class ReplaySection(Section):
+    """What is kept of a shared stream for clients that return."""
+
+    events: KeptEvents | None = Field(None, description="How many events are kept; default 1000.")
+    bytes: KeptBytes | None = Field(None, description="Size of the events that are kept; default 1MiB.")
+    age: KeptTime | None = Field(None, description="How long an event is kept, 24h at most; default 5m.")
+
+
 class StreamSection(Section):
     """Declares that the route carries event streams."""
 
-    later = (
-        "heartbeat",
-        "idle_timeout",
-        "retry",
-        "shared",
-        "replay",
-        "vary",
-        "assign_ids",
-        "slow_client",
-        "max_streams",
-        "max_streams_per_principal",
-        "max_streams_per_client",
+    heartbeat: Heartbeat | None = Field(
+        None,
+        description="Pause after which a comment is sent, 1s to 1h, null for none; "
+        "default 15s with access ephemeral-token or upstream, else none.",
     )
-
+    idle_timeout: Duration | None = Field(
+        None, description="Longest pause of the upstream before the stream ends, null (default) for no limit."
+    )
     max_age: Duration | None = Field(
         None, description="Longest life of a stream, null for no end; default 4h."
+    )
+    retry: Retry | None = Field(
+        None,
+        description="Time after which a client comes again, 1ms to 1h, where the upstream says none; "
+        "null (default) for nothing said.",
+    )
+    shared: Switch = Field(
+        False, description="Whether clients of one URL are fed from one stream of the upstream."
+    )
+    replay: ReplaySection | None = Field(
+        None,
+        description="Keeps the last events of a shared stream for clients that return: {} or options; "
+        "null (default) for none.",
+    )
+    vary: Many[FreeFieldName] = Field(
+        default_factory=list,
+        description="Header fields that clients of one shared stream have in common, "
+        "and that the upstream gets; default none.",
+    )
+    assign_ids: Switch = Field(
+        False, description="Whether the gateway gives ids to the events of a shared stream with replay."
+    )
+    slow_client: KeptBytes | None = Field(
+        None,
+        description="Size that a client of a shared stream may lag behind, before it is ended; default 1MiB.",
+    )
+    max_streams: Count | None = Field(
+        None, description="Open streams of the route, null (default) for no limit."
+    )
+    max_streams_per_principal: Count | None = Field(
+        None, description="Open streams of the route for one principal, null (default) for no limit."
+    )
+    max_streams_per_client: Count | None = Field(
+        None, description="Open streams of the route for one address, null (default) for no limit."
     )
     unavailable: UnavailableWord | None = Field(
         None,

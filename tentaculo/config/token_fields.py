@@ -10,6 +10,7 @@ from pydantic import PlainValidator
 
 from tentaculo.config.addresses import is_host
 from tentaculo.config.scalars import (
+    DURATION_PATTERN,
     duration_within,
     one_of,
     or_reference,
@@ -110,18 +111,17 @@ StoreUrl = Annotated[
     PlainValidator(read_store_url),
     or_reference(type="string", pattern=r"^(memory|(rediss?(\+(sentinel|cluster))?|unix)://.+)$"),
 ]
-_DURATION = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"
 StoreTimeout = Annotated[
     float,
     PlainValidator(
         duration_within(0.001, 0.4, "must be 400ms at most, since a decision on access takes 0.5s at most")
     ),
-    or_reference(type="string", pattern=_DURATION),
+    or_reference(type="string", pattern=DURATION_PATTERN),
 ]
 TokenLife = Annotated[
     float,
     PlainValidator(duration_within(1.0, 600.0, "must be a duration between 1s and 10m")),
-    or_reference(type="string", pattern=_DURATION),
+    or_reference(type="string", pattern=DURATION_PATTERN),
 ]
 Parameter = Annotated[
     str,

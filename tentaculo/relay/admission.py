@@ -11,7 +11,7 @@ from aiohttp import hdrs
 from aiohttp.http import HttpVersion10, HttpVersion11
 
 from tentaculo.access.guard import CHALLENGE
-from tentaculo.config.settings import Carry, Unavailable
+from tentaculo.config.settings import Carry, StreamSettings, Unavailable
 from tentaculo.errors import (
     BadRequest,
     BadTarget,
@@ -29,12 +29,14 @@ from tentaculo.relay.plan import RoutePlan
 from tentaculo.relay.record import Record
 from tentaculo.relay.request import Request
 from tentaculo.relay.request_head import CHUNKED, EXPECT_CONTINUE, request_head
+from tentaculo.relay.streams import Claim
 from tentaculo.relay.upload import Upload
 from tentaculo.wire.authority import check_host
 from tentaculo.wire.cookies import take_cookies
 from tentaculo.wire.cors import VARY, Fields
 from tentaculo.wire.forwarded import trusted_origin
 from tentaculo.wire.headers import LENGTH_DIGITS, RequestFields, sort_request_fields
+from tentaculo.wire.query import take_parameter
 from tentaculo.wire.target import Target, parse_target
 
 if TYPE_CHECKING:
@@ -43,6 +45,10 @@ if TYPE_CHECKING:
 REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 ORDINARY_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 STREAM_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+LAST_EVENT_ID = "Last-Event-ID"
+LAST_EVENT_ID_PARAMETER = "last_event_id"
+CONTROLS = bytes({*range(0x20), 0x7F})
+UNDECLARED = StreamSettings()
 
 
 class Admission:
@@ -58,6 +64,7 @@ class Admission:
         "host",
         "http10",
         "issuing",
+        "last_event_id",
         "message",
         "preflight",
         "record",
@@ -87,6 +94,7 @@ class Admission:
         self.cors: Fields = ()
         self.cookies: Cookies = []
         self.token: bytes | None = None
+        self.last_event_id = b""
         self.by = ""
         self.secure = False
         self.record = Record(relay, request)
@@ -120,6 +128,8 @@ class Admission:
             self.record.principal = plan.guard.admit(fields.credentials)
         else:
             self._present(plan, plan.opening, fields)
+        if plan.settings.stream is not None:
+            self._take_last_event_id(fields)
         self._check_limits(plan, fields)
         return plan
 
@@ -163,7 +173,7 @@ class Admission:
             self.cors = plan.cors.fields(headers.get(hdrs.ORIGIN))
         if target.found and not target.found <= plan.settings.allow_in_path:
             raise BadTarget("not_allowed_in_path")
-        if plan.is_token_stream and method not in STREAM_METHODS:
+        if plan.is_stream_only and method not in STREAM_METHODS:
             raise MethodNotAllowed("stream", headers=(("Allow", "GET, HEAD, OPTIONS"),))
         return plan
 
@@ -229,6 +239,29 @@ class Admission:
         self.by, self.token = presented.by, presented.token
         self.record.principal = presented.principal
 
+    def _take_last_event_id(self, fields: RequestFields) -> None:
+        """Find where a stream is to go on: the header counts, else the parameter, which stays here.
+
+        A new EventSource can't send the header, and a browser that comes back sends it with the old URL.
+        """
+        assert self.target is not None
+        sent = self.message.headers.getall(LAST_EVENT_ID, [])
+        given: tuple[bytes, ...] = ()
+        if self.target.query is not None:
+            rest, given = take_parameter(self.target.query, LAST_EVENT_ID_PARAMETER)
+            self.target = self.target._replace(query=rest)
+        if (
+            len(sent) > 1
+            or len(given) > 1
+            or any(value.translate(None, CONTROLS) != value for value in given)
+        ):
+            raise BadRequest("last_event_id")
+        if sent:
+            self.last_event_id = sent[0].encode("utf-8", "surrogateescape")
+        elif given and given[0]:
+            self.last_event_id = given[0]
+            fields.kept += (LAST_EVENT_ID.encode(), b": ", given[0], b"\r\n")
+
     def _check_message(self, fields: RequestFields) -> None:
         if fields.expect and [value.lower() for value in fields.expect] != [b"100-continue"]:
             raise ExpectationFailed("expect")
@@ -243,7 +276,23 @@ class Admission:
         self._check_message(fields)
         stream = plan.settings.stream
         if stream is not None and (self.token is None or stream.unavailable is Unavailable.ERROR):
-            self.relay.streams.check_room()  # else once it is known that the token is bound
+            self.check_room(plan)  # else once it is known that the token is bound
+
+    def claim(self, plan: RoutePlan) -> Claim:
+        """Return whose stream this one is or would be."""
+        principal = self.record.principal
+        return Claim(
+            route=plan.name,
+            settings=plan.settings.stream or UNDECLARED,
+            principal=None if principal is None else principal.name,
+            principal_limit=None if principal is None else principal.max_streams,
+            client=self.record.client,
+        )
+
+    def check_room(self, plan: RoutePlan) -> None:
+        """Raise what says that no stream may open, on a route that is declared to carry them."""
+        if plan.settings.stream is not None:
+            self.relay.streams.check_room(self.claim(plan))
 
     def _believe(self, fields: RequestFields) -> None:
         """Take a trusted peer's word for who sent the request."""

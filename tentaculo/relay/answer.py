@@ -8,57 +8,45 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
 
-from tentaculo.errors import GatewayError, NotAnEventStream, UpstreamRedirect
-from tentaculo.relay.last_words import TAIL, is_between_events
+from tentaculo.errors import GatewayError
+from tentaculo.relay.delivery import LAST_CHUNK, Delivery, StreamWatch, chunk
+from tentaculo.relay.last_words import retry_line
 from tentaculo.relay.plan import RoutePlan
+from tentaculo.relay.reply_head import (
+    NO_CONTENT,
+    added_lines,
+    check_stream_reply,
+    is_encoded,
+    is_event_stream,
+    status_line,
+    without_length,
+)
 from tentaculo.upstream.connection import Ask, UpstreamConnection
 from tentaculo.upstream.deadlines import NEVER
 from tentaculo.upstream.reply import Framing, ReplyHead
-from tentaculo.wire.headers import Meaning, ResponseFields, sort_response_fields
-
-EVENT_STREAM = b"text/event-stream"  # 17 characters
-NO_CONTENT = 204
+from tentaculo.wire.events import EventTracker, WithoutBom
+from tentaculo.wire.headers import sort_response_fields
 
 
-class StreamWatch(Protocol):
-    """Told when a reply turns out to be a stream."""
+class Answer(Delivery):
+    """The reply of one exchange; `extra` are header lines to add.
 
-    def stream_opening(self, answer: Answer) -> None:
-        """Count the stream; raises TooManyStreams."""
-
-    def stream_denied(self, status: int) -> None:
-        """Judge an error status where a stream was asked for; raises what is to be answered instead."""
-
-
-class Answer:
-    """The reply of one exchange; `on_done` is called with None, or with what went wrong.
-
-    `http10` says that the client speaks HTTP/1.0; `uploading` that the request is not whole yet;
-    `framed` that the client can tell a cut reply from a whole one; `extra` are header lines to add.
+    `http10` says that the client speaks HTTP/1.0; `uploading` that the request is not whole yet.
     """
 
     __slots__ = (
         "_ask",
+        "_awaits_event",
+        "_bom",
         "_extra",
         "_http10",
+        "_is_open_ended",
         "_method",
-        "_on_done",
         "_plan",
         "_request_id",
-        "_tail",
-        "_transport",
+        "_tracker",
         "_upstream",
-        "_watch",
-        "bytes_out",
-        "chunked",
-        "framed",
-        "is_stream",
-        "keep_alive",
-        "stalled",
-        "started",
-        "status",
         "uploading",
     )
 
@@ -75,69 +63,40 @@ class Answer:
         keep_alive: bool,
         extra: bytes = b"",
     ) -> None:
-        self._transport = transport
-        self._on_done: Callable[[GatewayError | None], None] | None = on_done
+        super().__init__(transport, on_done, watch, keep_alive=keep_alive)
         self._plan = plan
-        self._watch: StreamWatch | None = watch
         self._method = method
         self._http10 = http10
         self._request_id = request_id
         self._extra = extra
-        self._tail: bytes | None = None
         self._upstream: UpstreamConnection | None = None
         self._ask: Ask | None = None
-        self.keep_alive = keep_alive
-        self.started = False
-        self.stalled = False
-        self.is_stream = False
+        self._tracker: EventTracker | None = None
+        self._bom: WithoutBom | None = None
+        self._awaits_event = False
+        self._is_open_ended = False
         self.uploading = False
-        self.chunked = False
-        self.framed = True
-        self.status = 0
-        self.bytes_out = 0
 
     def attach(self, upstream: UpstreamConnection, ask: Ask) -> None:
         """Say where the reply comes from."""
         self._upstream = upstream
         self._ask = ask
 
-    def detach(self) -> None:
+    def detach(self, left_at: float | None = None) -> None:
         """Stop an upstream that is still at work."""
         upstream, self._upstream = self._upstream, None
         self._ask = None
         if upstream is not None:
-            upstream.abort()
-
-    def release(self) -> None:
-        """Let go of everything at the end of the exchange, so that no cycle is left to collect."""
-        self.detach()
-        self._watch = self._on_done = None
-
-    def finish(self, error: GatewayError | None = None) -> None:
-        """Say that the reply is over, once; with what went wrong, or None."""
-        on_done, self._on_done = self._on_done, None
-        if on_done is not None:
-            on_done(error)
-
-    def end(self, last: bytes = b"") -> None:
-        """End a started reply in good order before its upstream does; `last` is said between events only."""
-        self.detach()
-        self.keep_alive = False
-        if self._on_done is not None and self.chunked:
-            out: list[bytes] = []
-            words = [last] if last and self._tail is not None and is_between_events(self._tail) else []
-            self._frame(out, words, ended=True)
-            self._write(out)
-        self.finish()
+            upstream.abort(left_at)
 
     # From the upstream.
 
     def interim_received(self, head: ReplyHead) -> None:
         """Pass a 1xx on; HTTP/1.0 has none."""
-        if self._http10 or self._transport is None or self._transport.is_closing():
+        if self._http10:
             return
         fields = sort_response_fields(head.fields, self._plan.response_names)
-        self._transport.write(b"".join((_status_line(head), *_without_length(fields.kept), b"\r\n")))
+        self._write(b"".join((status_line(head), *without_length(fields.kept), b"\r\n")))
 
     def reply_received(self, head: ReplyHead | None, parts: list[bytes], *, ended: bool) -> None:
         """Write what one read brought."""
@@ -149,9 +108,12 @@ class Answer:
                 self.detach()
                 self.finish(error)
                 return
+        if parts and self._tracker is not None:
+            parts = self._track(self._tracker, parts)
         if parts or (ended and self.chunked):
             self._frame(out, parts, ended=ended)
-        self._write(out)
+        if out:
+            self._write(out[0] if len(out) == 1 else b"".join(out))
         if ended:
             self._upstream = None
             self.finish()
@@ -161,10 +123,21 @@ class Answer:
         self._upstream = None
         self.finish(error)
 
+    def _track(self, tracker: EventTracker, parts: list[bytes]) -> list[bytes]:
+        for part in parts:
+            tracker.feed(part)
+        if self._awaits_event and tracker.events:
+            self._awaits_event = False
+            if self._watch is not None:
+                self._watch.first_event()
+        if self._bom is None:
+            return parts
+        parts = [self._bom.feed(part) for part in parts]
+        if self._bom.done:
+            self._bom = None
+        return parts
+
     def _frame(self, out: list[bytes], parts: list[bytes], *, ended: bool) -> None:
-        if self._tail is not None and parts:
-            last = parts[-1]
-            self._tail = last[-TAIL:] if len(last) >= TAIL else b"".join((self._tail, *parts))[-TAIL:]
         if not self.chunked:
             out += parts
             self.bytes_out += sum(map(len, parts))
@@ -174,19 +147,13 @@ class Answer:
         if size:
             out += (b"%x\r\n" % size, *parts, b"\r\n")
         if ended:
-            out.append(b"0\r\n\r\n")
-
-    def _write(self, out: list[bytes]) -> None:
-        transport = self._transport
-        if transport is None or transport.is_closing() or not out:
-            return
-        transport.write(out[0] if len(out) == 1 else b"".join(out))
+            out.append(LAST_CHUNK)
 
     # The head.
 
     def _begin(self, head: ReplyHead) -> bytes:
         streaming = head.status == 200 and is_event_stream(head.content_type)
-        if self._plan.is_token_stream:
+        if self._plan.is_stream_only:
             if head.status >= 400 and self._watch is not None:
                 self._watch.stream_denied(head.status)
             check_stream_reply(head, self._method, streaming=streaming)
@@ -194,29 +161,45 @@ class Answer:
             assert self._watch is not None
             self._watch.stream_opening(self)
             self.is_stream = True
-            if not any(name.lower() == b"content-encoding" for name, _ in head.fields):
-                self._tail = b""
         self.status = head.status
         self.started = True
         if self.is_stream or self._plan.settings.stream is not None:
-            self._never_idle()
+            self._wait_for_events()
         if self.uploading:
             self.keep_alive = False  # the rest of the body may never come
         framing = self._framing(head)
         fields = sort_response_fields(head.fields, self._plan.response_names)
-        kept = fields.kept if head.status != NO_CONTENT else _without_length(fields.kept)
-        return b"".join(
-            (_status_line(head), *kept, framing, self._added(fields, streaming=streaming), b"\r\n")
+        kept = fields.kept if head.status != NO_CONTENT else without_length(fields.kept)
+        added = added_lines(
+            self._plan, fields.seen, streaming=streaming, request_id=self._request_id, extra=self._extra
         )
+        greeting = self._greet() if self.is_stream and not is_encoded(head) else b""
+        return b"".join((status_line(head), *kept, framing, added, b"\r\n", greeting))
 
-    def _never_idle(self) -> None:
+    def _wait_for_events(self) -> None:
+        """Let a stream be silent for as long as its route says."""
         if self._ask is not None and self._upstream is not None:
-            self._ask.idle_timeout = NEVER
-            self._upstream.deadline = NEVER
+            stream = self._plan.settings.stream
+            seconds = stream.idle_timeout if stream is not None else None
+            self._ask.idle_timeout = NEVER if seconds is None else seconds
+            self._upstream.deadline = NEVER if seconds is None else self._upstream.active_at + seconds
+
+    def _greet(self) -> bytes:
+        """Begin to follow the events; return what is said before the upstream's first byte."""
+        self._tracker = EventTracker()
+        self._awaits_event = True
+        stream = self._plan.settings.stream
+        if stream is None or stream.retry is None or not self._is_open_ended:
+            return b""
+        self._bom = WithoutBom()
+        words = retry_line(stream.retry) + b"\n"  # one of the upstream's own comes later, and counts
+        self.bytes_out += len(words)
+        return chunk(words) if self.chunked else words
 
     def _framing(self, head: ReplyHead) -> bytes:
         self.framed = not self._http10 or head.framing in (Framing.LENGTH, Framing.NONE)
         if head.framing is Framing.CHUNKED or head.framing is Framing.CLOSE:
+            self._is_open_ended = True
             if self._http10:
                 self.keep_alive = False
             else:
@@ -226,70 +209,38 @@ class Answer:
             return line + b"Connection: close\r\n"
         return line + b"Connection: keep-alive\r\n" if self._http10 else line
 
-    def _added(self, fields: ResponseFields, *, streaming: bool) -> bytes:
-        plan, seen = self._plan, fields.seen
-        added = plan.response_lines + self._extra
-        if Meaning.REQUEST_ID not in seen:
-            added += b"X-Request-Id: %b\r\n" % self._request_id.encode()
-        if not (streaming or seen or plan.settings.stream is not None):
-            return added + plan.silent_lines
-        if streaming and Meaning.ACCEL_BUFFERING not in seen:
-            added += b"X-Accel-Buffering: no\r\n"
-        if plan.settings.stream is not None and Meaning.REFERRER_POLICY not in seen:
-            added += b"Referrer-Policy: no-referrer\r\n"
-        if Meaning.CACHE_CONTROL not in seen:
-            added += b"Cache-Control: no-store\r\n" if streaming else plan.private_line
-        return added if Meaning.VARY in seen else added + plan.vary_line
+    # Bytes of the gateway's own.
+
+    def count(self) -> None:
+        """Bring `events` up to date; nothing is known of an encoded stream's."""
+        if self._tracker is not None:
+            self.events = self._tracker.events
+
+    @property
+    def quiet_since(self) -> float:
+        """When the upstream last said something."""
+        return self._upstream.active_at if self._upstream is not None else 0.0
+
+    @property
+    def _may_add(self) -> bool:
+        tracker = self._tracker
+        return tracker is not None and self._is_open_ended and tracker.is_between
+
+    def _add(self, words: bytes, *, ended: bool = False) -> None:
+        if self._bom is None and self._tracker is not None and self._tracker.untouched:
+            self._bom = WithoutBom()  # a mark counts at the very beginning only
+        super()._add(words, ended=ended)
 
     # From the client's connection.
 
     def client_paused(self) -> None:
         """Stop reading: the client takes no more for now."""
+        super().client_paused()
         if self._upstream is not None:
             self._upstream.pause_reading()
 
     def client_resumed(self) -> None:
         """Go on reading."""
+        super().client_resumed()
         if self._upstream is not None:
             self._upstream.resume_reading()
-
-    def client_stalled(self) -> None:
-        """End an exchange whose client took nothing for too long."""
-        self.stalled = True
-        self.keep_alive = False
-        self.detach()
-        self.finish()
-
-
-def is_event_stream(content_type: bytes) -> bool:
-    """Whether a Content-Type names an event stream, whatever its parameters."""
-    return content_type[:17].lower() == EVENT_STREAM and content_type[17:].lstrip(b" \t")[:1] in (b"", b";")
-
-
-def check_stream_reply(head: ReplyHead, method: str, *, streaming: bool) -> None:
-    """Hold an upstream to the rules of a route that a token opens.
-
-    It yields an event stream, a 204 or an error; anything else would make the stream's exemption
-    good for ordinary calls.  Raises UpstreamRedirect or NotAnEventStream.
-    """
-    status = head.status
-    if 300 <= status < 400 and status != 304:
-        raise UpstreamRedirect(str(status))
-    if streaming or status == NO_CONTENT or status >= 400:
-        return
-    if method == "OPTIONS" and status == 200 and head.length == 0:
-        return
-    raise NotAnEventStream(str(status))
-
-
-def _without_length(kept: list[bytes]) -> list[bytes]:
-    """Drop `Content-Length` from lines of name, colon, value, end: 1xx and 204 must not have it.
-
-    See RFC 9110 section 8.6.
-    """
-    names = kept[::4]
-    return [piece for at, piece in enumerate(kept) if names[at // 4].lower() != b"content-length"]
-
-
-def _status_line(head: ReplyHead) -> bytes:
-    return b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tentaculo.config.settings import StreamSettings, Unavailable
 from tentaculo.errors import GatewayError, InternalError, MethodNotAllowed, TooManyOpenings
 from tentaculo.relay.admission import Admission
-from tentaculo.relay.answer import Answer
+from tentaculo.relay.delivery import Delivery
 from tentaculo.relay.issuing import Asking, IssuePlan, issue
 from tentaculo.relay.last_words import NOT_YET
 from tentaculo.relay.problem import empty_response, plain_response, problem
@@ -32,7 +32,7 @@ class Answering(Admission):
     def __init__(self, relay: Relay, request: Request) -> None:
         super().__init__(relay, request)
         self._keep_alive = not (self.message.should_close or self.message.upgrade or relay.draining)
-        self._answer: Answer | None = None
+        self._answer: Delivery | None = None
         self._lease: Lease | None = None
 
     @property

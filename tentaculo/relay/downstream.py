@@ -43,7 +43,10 @@ class DirectExchange(Protocol):
 
 
 class DownstreamConnection(TimedConnection):
-    """A client's connection; `body` is the one that the exchange in hand is reading."""
+    """A client's connection; `body` is the one that the exchange in hand is reading.
+
+    `lost_at` is when the connection ended, by the listener's deadlines' clock, 0 before.
+    """
 
     __slots__ = (
         "_awaits_body",
@@ -58,6 +61,7 @@ class DownstreamConnection(TimedConnection):
         "_held",
         "_is_last",
         "body",
+        "lost_at",
     )
 
     def __init__(self, listener: Listener, *, loop: asyncio.AbstractEventLoop) -> None:
@@ -74,9 +78,11 @@ class DownstreamConnection(TimedConnection):
         self._direct: DirectExchange | None = None
         self._handed_over: DirectExchange | None = None
         self.body: StreamReader | None = None
+        self.lost_at = 0.0
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Stop what is done for the client."""
+        self.lost_at = self.listener.deadlines.clock()
         for exchange in (self._direct, self._handed_over):
             if exchange is not None:
                 exchange.client_left()

@@ -1,8 +1,9 @@
 """One exchange: a request with its response, from the first byte up to the log line.
 
-What is decided before is in `admission`, what the gateway answers itself in `answering`; `_forward`
-is the order of what comes between.  Errors are raised deep and answered where it is known whether the
-answer has begun: before it, problem details; after it, the client's connection is cut.
+What is decided before is in `admission`, what the gateway answers itself in `answering`, what becomes of
+a stream in `streaming`; `_forward` is the order of what comes between.  Errors are raised deep and
+answered where it is known whether the answer has begun: before it, problem details; after it, the
+client's connection is cut.
 """
 
 from __future__ import annotations
@@ -11,44 +12,37 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
-from tentaculo.access.guard import CHALLENGE
-from tentaculo.config.settings import Unavailable
-from tentaculo.errors import GatewayError, StreamUnavailable, Unauthorized
+from tentaculo.errors import BadRequest, GatewayError
 from tentaculo.relay.answer import Answer
-from tentaculo.relay.answering import NOT_YET_STATUSES, Answering
-from tentaculo.relay.last_words import last_event
 from tentaculo.relay.opening import describe_client, redeem
 from tentaculo.relay.plan import RoutePlan
 from tentaculo.relay.request import Request
 from tentaculo.relay.response import CLOSE, KEEP_OPEN
+from tentaculo.relay.sharing import Sharing, wanted_stream
+from tentaculo.relay.streaming import Streaming
+from tentaculo.relay.subscription import Subscription
 from tentaculo.relay.upload import Upload
 from tentaculo.upstream.connection import Ask, UpstreamConnection
-from tentaculo.upstream.deadlines import NEVER
 from tentaculo.wire.headers import field_lines
 
 if TYPE_CHECKING:
     from tentaculo.relay.relay import Relay
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-NOBODY: frozenset[str] = frozenset()
 
 
-class Exchange(Answering):
+class Exchange(Streaming):
     """Carries one request through the gateway."""
 
     __slots__ = (
         "_admitted",
-        "_cut_by",
         "_decided",
-        "_end_reason",
         "_plan",
         "_repeatable",
         "_retried",
-        "_revoked",
         "_upstream",
-        "deadline",
     )
 
     def __init__(self, relay: Relay, request: Request) -> None:
@@ -58,11 +52,7 @@ class Exchange(Answering):
         self._admitted = False
         self._plan: RoutePlan | None = None
         self._decided: tuple[RoutePlan, bytes] | None = None
-        self._cut_by: GatewayError | None = None
         self._retried = False
-        self._end_reason: str | None = None
-        self._revoked = NOBODY
-        self.deadline = NEVER  # of the stream, once it is one
         relay.exchange_opened(self)
 
     def begin(self) -> None:
@@ -89,6 +79,9 @@ class Exchange(Answering):
         return plan
 
     def _begin_forwarding(self, plan: RoutePlan) -> None:
+        if plan.sharing is not None and self.message.method == hdrs.METH_GET:
+            self._join(plan, plan.sharing, self._direct_done)
+            return
         self._decided = (plan, self.head(plan))
         upstream = plan.pool.take_idle(certain=not self._repeatable)
         if upstream is not None:
@@ -109,40 +102,6 @@ class Exchange(Answering):
         """Stop: there is nobody to answer."""
         self.record.client_gone = True
         self._finish()
-
-    def cut_short(self, error: GatewayError) -> None:
-        """End what waits for an upstream's reply, as if that had failed with `error`."""
-        self._keep_alive = False
-        self._end_reason = error.code
-        self._cut_by = error
-        if self._answer is not None:
-            self._answer.detach()
-            self._answer.finish(error)
-
-    def revoke(self, principal: str) -> None:
-        """End what the principal has open, or is about to open, as a stream."""
-        holder = self.record.principal
-        if holder is not None and holder.name == principal and self._is_or_becomes_stream():
-            self.end("revoked")
-        else:  # who holds a token is known once it is redeemed, and what is a stream once it is answered
-            self._revoked |= {principal}
-
-    def _is_or_becomes_stream(self) -> bool:
-        if self._answer is not None and self._answer.is_stream:
-            return True
-        return self._stream_settings is not None
-
-    def end(self, reason: str) -> None:
-        """End a stream for a named reason, whether it is open or about to be."""
-        if self._answer is not None and self._answer.is_stream:
-            self.end_stream(reason)
-        else:
-            self.cut_short(Unauthorized(reason, headers=CHALLENGE))
-
-    def expire(self) -> None:
-        """End a stream that has reached its `max_age`."""
-        self.deadline = NEVER
-        self.end_stream("deadline")
 
     async def run(self) -> web.StreamResponse:
         """Carry the request through, waiting where it must; always answers, always logs."""
@@ -184,15 +143,12 @@ class Exchange(Answering):
             tokens.hold(redeemed.lease, self.end)
         self.record.principal = plan.guard.holder(redeemed.grant)
         self._check_revoked()
-        if plan.settings.stream is not None:
-            self.relay.streams.check_room()
-
-    def _check_revoked(self) -> None:
-        holder = self.record.principal
-        if holder is not None and holder.name in self._revoked:
-            raise Unauthorized("revoked", headers=CHALLENGE)
+        self.check_room(plan)
 
     async def _forward(self, plan: RoutePlan) -> None:
+        if plan.sharing is not None and self.message.method == hdrs.METH_GET:
+            await self._share(plan, plan.sharing)
+            return
         if self._decided is None:
             self._decided = (plan, self.head(plan))
         head, upload = self._decided[1], self.upload
@@ -252,6 +208,35 @@ class Exchange(Answering):
         upstream.ask(ask, head, whole=whole)
         return answer
 
+    async def _share(self, plan: RoutePlan, sharing: Sharing) -> None:
+        done: asyncio.Future[GatewayError | None] = self.relay.loop.create_future()
+        self._join(plan, sharing, lambda error: None if done.done() else done.set_result(error))
+        error = await done
+        if error is not None:
+            raise error
+
+    def _join(
+        self, plan: RoutePlan, sharing: Sharing, on_done: Callable[[GatewayError | None], None]
+    ) -> None:
+        """Have the stream fed from one that others have too, or will have."""
+        assert self.target is not None
+        assert self.fields is not None
+        if self.request.has_body:
+            raise BadRequest("body")
+        wanted = wanted_stream(sharing, plan.name, self.target, self.fields, self.record.principal)
+        client = self._answer = self.connection.flow = Subscription(
+            self.connection.transport,
+            on_done,
+            plan,
+            self,
+            http10=self.http10,
+            request_id=self.record.request_id,
+            keep_alive=self._keep_alive,
+            last_event_id=self.last_event_id,
+            extra=field_lines(self.cors) if self.cors else b"",
+        )
+        self.relay.shared.join(plan, sharing, wanted, client)
+
     def _may_retry(self) -> bool:
         """Whether an idle connection was closed by the upstream as we wrote: nothing was answered.
 
@@ -270,34 +255,6 @@ class Exchange(Answering):
             answer.detach()
             answer.finish(error)
 
-    # Streams.
-
-    def stream_opening(self, answer: Answer) -> None:
-        """Count a reply that is an event stream.  Raises TooManyStreams, or what ended it already."""
-        if self._cut_by is not None:
-            raise self._cut_by
-        self._check_revoked()
-        self.relay.streams.opened(self)
-        self.record.stream_opened(self._secrets(), self.by)
-        settings = self._stream_settings
-        if settings and settings.max_age is not None:
-            self.deadline = self.relay.stream_end(settings.max_age)
-            self.relay.deadlines.watch(self)
-
-    def stream_denied(self, status: int) -> None:
-        """Take an upstream that has no stream now for one that failed, if its client is to come again."""
-        settings = self._stream_settings
-        retried = settings and settings.unavailable is Unavailable.RETRY and self._lease is not None
-        if retried and status in NOT_YET_STATUSES:
-            raise StreamUnavailable(str(status))
-
-    def end_stream(self, reason: str) -> None:
-        """End the open stream in good order, for a named reason."""
-        if self._answer is not None:
-            self._end_reason = reason
-            settings = self._stream_settings
-            self._answer.end(last_event(reason) if settings and settings.last_event else b"")
-
     # The end.
 
     def _finish(self) -> None:
@@ -307,15 +264,17 @@ class Exchange(Answering):
             connection.body = None
             record.bytes_in = self.upload.bytes_in
         if answer is not None:
-            answer.release()
+            answer.release(connection.lost_at if record.client_gone else None)
             if answer.started:
                 self._keep_alive &= answer.keep_alive
+            if answer.stalled:
+                connection.cut()
         if self._lease is not None:
             self.relay.release(self._lease)
-        if answer is not None and answer.is_stream:
-            self.relay.deadlines.forget(self)
-            self.relay.streams.ended(self)
-            record.stream_ended(answer, self._secrets(), self._end_reason)
+        stream, self._stream = self._stream, None
+        if answer is not None and stream is not None:
+            stream.close()
+            record.stream_ended(answer, self._secrets(), stream.end_reason or self._end_reason)
         else:
             record.request_finished(answer, self._secrets())
         if not self._keep_alive:

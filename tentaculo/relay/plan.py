@@ -7,9 +7,18 @@ from dataclasses import dataclass
 from tentaculo.access.guard import UNCHECKED, Guard, guard_of
 from tentaculo.access.principals import Principals
 from tentaculo.access.standings import Standings
-from tentaculo.config.settings import Access, HeaderEdits, RouteSettings, Settings, Timeouts, UpstreamSettings
+from tentaculo.config.settings import (
+    Access,
+    HeaderEdits,
+    RouteSettings,
+    Settings,
+    StreamSettings,
+    Timeouts,
+    UpstreamSettings,
+)
 from tentaculo.relay.issuing import cors_of
 from tentaculo.relay.opening import Opening, open_route
+from tentaculo.relay.sharing import Sharing, share_route
 from tentaculo.telemetry.metrics import RouteMetrics
 from tentaculo.upstream.pool import Pool
 from tentaculo.wire.cors import CorsRule
@@ -36,9 +45,10 @@ class RoutePlan:
     name: str
     settings: RouteSettings
     timeouts: Timeouts
-    is_token_stream: bool
+    is_stream_only: bool
     guard: Guard
     opening: Opening | None
+    sharing: Sharing | None
     cors: CorsRule | None
     pool: Pool
     metrics: RouteMetrics
@@ -87,9 +97,10 @@ def compile_route(
         name=route.name,
         settings=route,
         timeouts=route.timeouts,
-        is_token_stream=route.token_stream,
+        is_stream_only=route.stream_only,
         guard=guard_of(route, principals, settings.principals, standings),
         opening=open_route(route, cors),
+        sharing=share_route(route, settings, _edited(route)),
         cors=cors,
         pool=pool,
         metrics=metrics,
@@ -120,9 +131,13 @@ def _own_fields(route: RouteSettings, upstream: UpstreamSettings) -> list[tuple[
     own = [(name, value) for name, value in route.request_headers.set if name.lower() != "host"]
     if upstream.credential is not None:
         own.append((upstream.credential.header, upstream.credential.value.reveal()))
-    if route.stream is not None and route.stream.last_event:
+    if route.stream is not None and _adds_or_reads(route.stream):
         own += _UNENCODED
     return own
+
+
+def _adds_or_reads(stream: StreamSettings) -> bool:
+    return stream.last_event or stream.shared or stream.heartbeat is not None or stream.retry is not None
 
 
 def _edited(route: RouteSettings) -> list[str]:

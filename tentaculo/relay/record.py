@@ -9,7 +9,7 @@ from tentaculo.access.guard import BY_QUERY
 if TYPE_CHECKING:
     from tentaculo.access.principals import Principal
     from tentaculo.errors import GatewayError
-    from tentaculo.relay.answer import Answer
+    from tentaculo.relay.delivery import Delivery
     from tentaculo.relay.issuing import IssuePlan
     from tentaculo.relay.plan import RoutePlan
     from tentaculo.relay.relay import Relay
@@ -54,13 +54,13 @@ class Record:
         self.bytes_in = 0
         self.bytes_out = 0
 
-    def _take(self, answer: Answer) -> None:
+    def _take(self, answer: Delivery) -> None:
         if answer.started:
             self.status = answer.status
             self.bytes_out = answer.bytes_out
         self.stalled = answer.stalled
 
-    def request_finished(self, answer: Answer | None, secrets: tuple[str, ...]) -> None:
+    def request_finished(self, answer: Delivery | None, secrets: tuple[str, ...]) -> None:
         """Log and count an exchange that is over; `answer` is its reply, where there was one."""
         relay, plan = self._relay, self.plan
         if answer is not None:
@@ -93,7 +93,12 @@ class Record:
                 event["deprecated"] = "a principal's token stood in the URL"
         self._relay.logs.event("info", "stream.opened", event)
 
-    def stream_ended(self, answer: Answer, secrets: tuple[str, ...], end_reason: str | None) -> None:
+    def first_event(self) -> None:
+        """Count the time up to a stream's first event."""
+        assert self.plan is not None
+        self.plan.metrics.first_event(self._relay.clock() - self._started_at)
+
+    def stream_ended(self, answer: Delivery, secrets: tuple[str, ...], end_reason: str | None) -> None:
         """Log and count a stream that is over; `end_reason` where the gateway ended it."""
         assert self.plan is not None
         self._take(answer)
@@ -104,6 +109,7 @@ class Record:
         self._count_fault()
         event = self._event(secrets, self.status, seconds)
         event["end_reason"] = reason
+        event["events"] = answer.events
         self._relay.logs.event("info", "stream.ended", event)
 
     def _end_reason(self) -> str:

@@ -16,14 +16,13 @@ from tentaculo.errors import Draining, GatewayError
 from tentaculo.relay.exchange import Exchange
 from tentaculo.relay.problem import RETRY_AFTER, problem
 from tentaculo.relay.request import Request
+from tentaculo.relay.shared_streams import SharedStreams
 from tentaculo.relay.snapshot import Snapshot
 from tentaculo.relay.streams import Streams
 from tentaculo.telemetry.logs import Logs
 from tentaculo.telemetry.metrics import Metrics
 from tentaculo.upstream.deadlines import Deadlines
 from tentaculo.wire.forwarded import Peer
-
-LEAST_AGE = 0.8
 
 
 def random_request_id() -> str:
@@ -47,9 +46,13 @@ class Relay:
     draining: bool = False
     all_over: asyncio.Future[None] | None = None
     spread: Callable[[], float] = random.random  # noqa: S311 - spreads ends, keeps no secret
+    shared: SharedStreams = field(init=False)
     _open: set[Exchange] = field(default_factory=set)
     _releases: set[asyncio.Task[None]] = field(default_factory=set)
     _late: set[asyncio.Task[Redeemed]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.shared = SharedStreams(self)
 
     def handle(self, request: Request) -> Awaitable[web.StreamResponse]:
         """Answer one request, in a task that may wait."""
@@ -92,10 +95,6 @@ class Relay:
         """End the principal's streams, and those that it is about to open."""
         for exchange in tuple(self._open):
             exchange.revoke(principal)
-
-    def stream_end(self, max_age: float) -> float:
-        """Return when a stream ends that opens now; spread, or all would come again at once."""
-        return self.deadlines.clock() + max_age * (LEAST_AGE + (1 - LEAST_AGE) * self.spread())
 
     def release(self, lease: Lease) -> None:
         """Let go of a token without waiting for its store."""

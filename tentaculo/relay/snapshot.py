@@ -46,7 +46,9 @@ def build_snapshot(
     standings = Standings() if standings is None else standings
     principals = Principals(settings.principals)
     upstreams = {upstream.name: upstream for upstream in settings.upstreams}
-    pools = {name: Pool(upstream, deadlines) for name, upstream in upstreams.items()}
+    pools = {
+        name: Pool(upstream, deadlines, metrics.upstream_aborted) for name, upstream in upstreams.items()
+    }
     cookies = own_cookies(settings.routes)
     entries: list[tuple[str, Pattern, RoutePlan | IssuePlan]] = []
     for route in settings.routes:

@@ -1,7 +1,7 @@
 """What is counted, as domain verbs: callers never see a label.
 
-With `tallies` the only home of prometheus-client.  Every label value comes from a closed set or from the
-configuration; nothing of a request's own text becomes one.
+With its neighbours here the only home of prometheus-client.  Every label value comes from a closed
+set or from the configuration; nothing of a request's own text becomes one.
 """
 
 from __future__ import annotations
@@ -13,22 +13,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from tentaculo.telemetry.stream_metrics import StreamFamilies, StreamMetrics
 from tentaculo.telemetry.tallies import OTHER, Tallies, Tally
 from tentaculo.telemetry.token_metrics import TokenMetrics
 
-END_REASONS = frozenset(
-    {
-        "upstream_closed",
-        "upstream_error",
-        "client_gone",
-        "slow_client",
-        "superseded",
-        "deadline",
-        "draining",
-        "revoked",
-        "route_removed",
-    }
-)
 FAULT_KINDS = frozenset(
     {
         "upstream_unreachable",
@@ -39,7 +27,8 @@ FAULT_KINDS = frozenset(
     }
 )
 REFUSALS = frozenset({"connections", "connections_per_client"})
-STREAM_SECONDS = (1, 10, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
+CUT_KINDS = frozenset({"stream", "call"})
+ABORT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class Metrics:
@@ -51,7 +40,7 @@ class Metrics:
         self.tokens = TokenMetrics(own)
         self._tallies = Tallies()
         self._tallies.show_in(own)
-        self._routes = _RouteFamilies(own)
+        self._streams = StreamFamilies(own)
         self._faults = Counter(
             "tentaculo_upstream_faults",
             "Exchanges that an upstream failed",
@@ -65,10 +54,21 @@ class Metrics:
         self._dropped = Counter(
             "tentaculo_log_lines_dropped", "Log lines that were not written", registry=own
         )
+        self._aborts = Histogram(
+            "upstream_abort_seconds",
+            "Time from a client's leaving to the end of its upstream connection",
+            registry=own,
+            buckets=ABORT_SECONDS,
+        )
+        self._cut = Counter(
+            "tentaculo_exchanges_cut", "Exchanges that the end of the drain cut", ["kind"], registry=own
+        )
+        for kind in CUT_KINDS:
+            self._cut.labels(kind)
 
     def route(self, name: str) -> RouteMetrics:
         """Return the metrics of a route; the same counts each time it is asked for."""
-        return RouteMetrics(self._routes, self._tallies.of(name), name)
+        return RouteMetrics(self._tallies.of(name), StreamMetrics(self._streams, name))
 
     def upstream_fault(self, upstream: str, kind: str) -> None:
         """Count an exchange that an upstream failed; `kind` is the error's code."""
@@ -90,22 +90,27 @@ class Metrics:
         """Count log lines that were not written; from any thread."""
         self._dropped.inc(count)
 
+    def upstream_aborted(self, seconds: float) -> None:
+        """Count an upstream connection that ended `seconds` after its client had left."""
+        self._aborts.observe(seconds)
+
+    def exchanges_cut(self, kind: str, count: int) -> None:
+        """Count exchanges that a drain did not wait for; `kind` is stream or call."""
+        self._cut.labels(_closed(kind, CUT_KINDS)).inc(count)
+
     def exposition(self) -> tuple[bytes, str]:
         """Return all of it in Prometheus' text format, and its content type."""
         return generate_latest(cast("Collector", _WithoutCreated(self.registry))), CONTENT_TYPE_LATEST
 
 
 class RouteMetrics:
-    """The metrics of one route, bound once so that counting costs no look-up of labels."""
+    """The metrics of one route: of its finished exchanges, and of its streams."""
 
-    __slots__ = ("_families", "_open", "_route", "_stream_duration", "_tally")
+    __slots__ = ("_streams", "_tally")
 
-    def __init__(self, families: _RouteFamilies, tally: Tally, route: str) -> None:
-        self._families = families
+    def __init__(self, tally: Tally, streams: StreamMetrics) -> None:
         self._tally = tally
-        self._route = route
-        self._open = families.streams_open.labels(route)
-        self._stream_duration = families.stream_duration.labels(route)
+        self._streams = streams
 
     def request_finished(self, method: str, status: int, seconds: float | None) -> None:
         """Count a finished exchange; `seconds` is None for a stream, whose length says nothing of speed."""
@@ -113,30 +118,43 @@ class RouteMetrics:
 
     def stream_opened(self) -> None:
         """Count a stream in."""
-        self._open.inc()
+        self._streams.stream_opened()
 
     def stream_ended(self, reason: str, seconds: float) -> None:
         """Count a stream out, for its end reason."""
-        self._open.dec()
-        self._families.streams_ended.labels(self._route, _closed(reason, END_REASONS)).inc()
-        self._stream_duration.observe(seconds)
+        self._streams.stream_ended(reason, seconds)
 
+    def first_event(self, seconds: float) -> None:
+        """Count a stream's first event, `seconds` after its request."""
+        self._streams.first_event(seconds)
 
-class _RouteFamilies:
-    """The metrics that have a route label."""
+    def events_relayed(self, events: int, size: int) -> None:
+        """Count events that went to clients since the last call, and their bytes."""
+        self._streams.events_relayed(events, size)
 
-    def __init__(self, own: CollectorRegistry) -> None:
-        self.streams_open = Gauge("tentaculo_streams_open", "Open streams", ["route"], registry=own)
-        self.streams_ended = Counter(
-            "tentaculo_streams_ended", "Ended streams", ["route", "reason"], registry=own
-        )
-        self.stream_duration = Histogram(
-            "tentaculo_stream_duration_seconds",
-            "How long streams were open",
-            ["route"],
-            registry=own,
-            buckets=STREAM_SECONDS,
-        )
+    def events_replayed(self, count: int) -> None:
+        """Count events that a returning client had missed and got."""
+        self._streams.events_replayed(count)
+
+    def resync_sent(self) -> None:
+        """Count a client that was told that events were lost."""
+        self._streams.resync_sent()
+
+    def shared_stream_opened(self) -> None:
+        """Count a shared stream in."""
+        self._streams.shared_stream_opened()
+
+    def shared_stream_closed(self) -> None:
+        """Count a shared stream out."""
+        self._streams.shared_stream_closed()
+
+    def shared_client_joined(self) -> None:
+        """Count a shared stream's client in."""
+        self._streams.shared_client_joined()
+
+    def shared_client_left(self) -> None:
+        """Count a shared stream's client out."""
+        self._streams.shared_client_left()
 
 
 class _WithoutCreated:

@@ -27,17 +27,23 @@ class Ask:
     idle_timeout: float
 
 
+def ignore(seconds: float) -> None:
+    """Leave uncounted how long an abort took."""
+
+
 class UpstreamConnection:
     """A connection that carries one exchange after another, never two at once: an `asyncio.Protocol`.
 
-    `served` counts them; `idle_since` is set by whoever keeps it; `peer_closed` tells that the
-    upstream has ended it; `is_stale` that it served before and then broke without a byte of the
-    last reply.
+    `served` counts them; `active_at` is when the last bytes of a reply came, or a request was sent,
+    by the deadlines' clock; `peer_closed` tells that the upstream has ended it; `is_stale` that it
+    served before and then broke without a byte of the last reply.
     """
 
     __slots__ = (
+        "_aborted",
         "_answered_early",
         "_ask",
+        "_client_left_at",
         "_deadlines",
         "_drained",
         "_on_closed",
@@ -46,8 +52,8 @@ class UpstreamConnection:
         "_reading_paused",
         "_transport",
         "_uploading",
+        "active_at",
         "deadline",
-        "idle_since",
         "is_stale",
         "peer_closed",
         "served",
@@ -59,10 +65,12 @@ class UpstreamConnection:
         *,
         on_idle: Callable[[UpstreamConnection], None],
         on_closed: Callable[[UpstreamConnection], None],
+        aborted: Callable[[float], None] = ignore,
     ) -> None:
         self._deadlines = deadlines
         self._on_idle = on_idle
         self._on_closed = on_closed
+        self._aborted = aborted
         self._parser = ReplyParser(self._interim_received)
         self._transport: asyncio.Transport | None = None
         self._ask: Ask | None = None
@@ -70,8 +78,9 @@ class UpstreamConnection:
         self._reading_paused = False
         self._uploading = False
         self._answered_early = False
+        self._client_left_at: float | None = None
+        self.active_at = 0.0
         self.deadline = NEVER
-        self.idle_since = 0.0
         self.is_stale = False
         self.peer_closed = False
         self.served = 0
@@ -120,7 +129,8 @@ class UpstreamConnection:
         self._uploading = not whole
         self._answered_early = False
         self._parser.expect(is_head=ask.is_head)
-        self.deadline = self._deadlines.clock() + ask.response_timeout if whole else NEVER
+        self.active_at = now = self._deadlines.clock()
+        self.deadline = now + ask.response_timeout if whole else NEVER
         self.write(data)
 
     def write(self, data: bytes) -> None:
@@ -133,7 +143,8 @@ class UpstreamConnection:
         self._uploading = False
         self._answered_early = self._parser.head_done
         if self._ask is not None:
-            self._restart_timer()
+            self.active_at = now = self._deadlines.clock()
+            self._restart_timer(now)
 
     async def drained(self) -> None:
         """Wait until more may be written; returns at once where nothing is held up, or it closed."""
@@ -152,12 +163,18 @@ class UpstreamConnection:
         if self._transport is not None and self._reading_paused:
             self._reading_paused = False
             if self._ask is not None:
-                self._restart_timer()
+                self._restart_timer(self._deadlines.clock())
             self._transport.resume_reading()
 
-    def abort(self) -> None:
-        """Close at once; the sink hears nothing more."""
+    def abort(self, since: float | None = None) -> None:
+        """Close at once; the sink hears nothing more.
+
+        `since` is when the client left, by the deadlines' clock: how long it takes from then to the
+        connection's end is told.
+        """
         self._ask = None
+        if since is not None:
+            self._client_left_at = since
         if self._transport is not None:
             self._transport.abort()
 
@@ -182,6 +199,8 @@ class UpstreamConnection:
         ask, self._ask = self._ask, None
         self.is_stale = ask is not None and self.served > 0 and self._parser.untouched
         self._on_closed(self)
+        if self._client_left_at is not None:
+            self._aborted(self._deadlines.clock() - self._client_left_at)
         if ask is not None:
             self._cut(ask.sink, exc)
 
@@ -219,6 +238,7 @@ class UpstreamConnection:
             self.peer_closed = True
             self.abort()
             return
+        self.active_at = now = self._deadlines.clock()
         try:
             parser.feed(data)
         except GatewayError as error:
@@ -229,18 +249,18 @@ class UpstreamConnection:
         if parser.ended:
             self._finish(ask)
         elif parser.head_done:
-            self._restart_timer()
+            self._restart_timer(now)
             head, parts = parser.take()
             ask.sink.reply_received(head, parts, ended=False)
 
-    def _restart_timer(self) -> None:
+    def _restart_timer(self, now: float) -> None:
         """Give the upstream its full time again, for whatever is awaited of it now."""
         ask = self._ask
         if ask is None or self._reading_paused or self._uploading:
             seconds = NEVER  # what is awaited now is the client's
         else:
             seconds = ask.idle_timeout if self._parser.head_done else ask.response_timeout
-        self.deadline = self._deadlines.clock() + seconds
+        self.deadline = now + seconds
 
     def _interim_received(self, head: ReplyHead) -> None:
         if self._ask is not None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import select
 import ssl
+from collections.abc import Callable
 
 from tentaculo.config.settings import UpstreamSettings
 from tentaculo.errors import UpstreamUnreachable
-from tentaculo.upstream.connection import UpstreamConnection
+from tentaculo.upstream.connection import UpstreamConnection, ignore
 from tentaculo.upstream.deadlines import Deadlines
 from tentaculo.upstream.faults import translate
 
@@ -19,12 +20,18 @@ IDLE_LIMIT = 512
 
 
 class Pool:
-    """Opens, lends and keeps connections to an upstream's server."""
+    """Opens, lends and keeps connections to an upstream's server.
 
-    def __init__(self, settings: UpstreamSettings, deadlines: Deadlines) -> None:
+    `aborted` is told how many seconds after their client had left connections ended.
+    """
+
+    def __init__(
+        self, settings: UpstreamSettings, deadlines: Deadlines, aborted: Callable[[float], None] = ignore
+    ) -> None:
         self.name = settings.name
         self._server = settings.server
         self._deadlines = deadlines
+        self._aborted = aborted
         self._keep_alive = self._learned = settings.timeouts.keep_alive
         self._tls = _tls_context(settings)
         self._server_name = settings.tls.server_name or settings.server.host
@@ -55,7 +62,9 @@ class Pool:
         Raises UpstreamUnreachable or UpstreamTimeout.
         """
         loop = asyncio.get_running_loop()
-        connection = UpstreamConnection(self._deadlines, on_idle=self._keep, on_closed=self._drop)
+        connection = UpstreamConnection(
+            self._deadlines, on_idle=self._keep, on_closed=self._drop, aborted=self._aborted
+        )
         try:
             async with asyncio.timeout(timeout):
                 await loop.create_connection(
@@ -89,8 +98,7 @@ class Pool:
         if seconds <= 0 or len(self._idle) >= IDLE_LIMIT:
             connection.close()
             return
-        connection.idle_since = now = self._deadlines.clock()
-        connection.deadline = now + seconds
+        connection.deadline = connection.active_at + seconds
         self._idle.append(connection)
 
     def _drop(self, connection: UpstreamConnection) -> None:
@@ -102,7 +110,7 @@ class Pool:
     def _learn(self, connection: UpstreamConnection) -> None:
         """Keep idle connections for less time than the upstream does; probe upwards when it kept one."""
         if connection.peer_closed:
-            idle_seconds = self._deadlines.clock() - connection.idle_since
+            idle_seconds = self._deadlines.clock() - connection.active_at
             self._learned = max(LEARNED_FLOOR, min(self._learned, idle_seconds * LEARNED_SHARE))
         else:
             self._learned = min(self._keep_alive, self._learned * LEARNED_GROWTH)

@@ -10,17 +10,13 @@ from tentaculo.config.assembly import present
 from tentaculo.config.settings import (
     Access,
     Address,
-    Carry,
-    CorsSettings,
-    EphemeralTokenSettings,
+    DrainSettings,
     HeaderEdits,
     Limits,
     LogSettings,
     Rate,
-    Reuse,
     Rewrite,
     RouteSettings,
-    SameSite,
     Secret,
     Server,
     Settings,
@@ -28,7 +24,6 @@ from tentaculo.config.settings import (
     Timeouts,
     TlsSettings,
     TokenStoreSettings,
-    Unavailable,
     UpstreamCredential,
     UpstreamSettings,
 )
@@ -46,8 +41,10 @@ health_path: /alive
 log: {level: debug, format: json, sanitize: [pin]}
 limits: {connections: 1, streams: 2, connections_per_client: 3, request_line: 4KiB, header: 5KiB,
          headers: 6KiB, body: 7KiB, header_timeout: 8s, body_timeout: 9s, write_timeout: 10s, keep_alive: 11s}
+drain: {time: 1m, hard_cap: 2m}
 principals:
-  - {name: ui, token: token-of-the-ui, routes: [o*, three], issue_rate: {rate: 30/m, burst: 7}}
+  - {name: ui, token: token-of-the-ui, routes: [o*, three, four], max_streams: 5,
+     issue_rate: {rate: 30/m, burst: 7}}
 upstreams:
   plain: http://h
   full:
@@ -84,6 +81,13 @@ routes:
                       resume_max_age: 2h, max_streams_per_token: 3, bind_client: true,
                       principal_in_query: deny, same_site: none}
     cors: {origins: ["HTTPS://App.example.org:443", "http://localhost:3000"], credentials: true}
+  - name: four
+    path: /four
+    upstream: plain
+    stream: {heartbeat: 1m, idle_timeout: 2m, max_age: null, retry: 1500ms, shared: true,
+             replay: {events: 5, bytes: 6KiB, age: 7s}, vary: [Accept-Language, X-Who], assign_ids: true,
+             slow_client: 8KiB, max_streams: 2, max_streams_per_principal: 2, max_streams_per_client: 1,
+             unavailable: error, last_event: true}
 """
 
 
@@ -113,8 +117,10 @@ def test_every_key_arrives() -> None:
         write_timeout=10.0,
         keep_alive=11.0,
     )
+    assert settings.drain == DrainSettings(time=60.0, hard_cap=120.0)
     (principal,) = settings.principals
-    assert (principal.name, principal.routes) == ("ui", ("o*", "three"))
+    assert (principal.name, principal.routes) == ("ui", ("o*", "three", "four"))
+    assert principal.max_streams == 5
     assert principal.issue_rate == Rate(rate=0.5, burst=7)
 
 
@@ -133,7 +139,7 @@ def test_upstreams_arrive() -> None:
 
 def test_routes_arrive() -> None:
     """A route overrides its upstream's timeouts and the file's credential headers, and inherits them else."""
-    one, two, _ = settings_of(EVERY_KEY).routes
+    one, two, *_ = settings_of(EVERY_KEY).routes
     assert one == RouteSettings(
         name="one",
         path="/one/{id}/*",
@@ -154,64 +160,11 @@ def test_routes_arrive() -> None:
         path="/two",
         upstream="plain",
         access=Access.UPSTREAM,
-        stream=StreamSettings(),
+        stream=StreamSettings(heartbeat=15.0),
         rewrite=Rewrite("/two", ""),
         credential_headers=("X-Token", "Authorization"),
     )
-    assert two.token_stream
-
-
-def test_ephemeral_tokens_arrive() -> None:
-    """Every option of a stream route's tokens, of its stream and of CORS is found in the settings."""
-    *_, three = settings_of(EVERY_KEY).routes
-    assert three.access is Access.EPHEMERAL_TOKEN
-    assert three.token_stream
-    assert three.stream == StreamSettings(max_age=3600.0, unavailable=Unavailable.RETRY, last_event=False)
-    assert three.ephemeral_token == EphemeralTokenSettings(
-        issue_path="/token",
-        ttl=30.0,
-        reuse=Reuse.RESUME,
-        carry=Carry.COOKIE,
-        resume_grace=5.0,
-        resume_max_age=7200.0,
-        max_streams_per_token=3,
-        bind_client=True,
-        principal_in_query=False,
-        same_site=SameSite.NONE,
-    )
-    assert three.cors == CorsSettings(
-        origins=("https://app.example.org", "http://localhost:3000"), credentials=True
-    )
-
-
-def test_options_of_the_query_arrive() -> None:
-    """The options that only carry: query has are found too, and the rest is default."""
-    token = "{issue_path: /t, reuse: once, parameter: key, principal_in_query: allow}"
-    route = "{name: a, path: /a, upstream: backend, access: ephemeral-token, stream: {}, ephemeral_token: "
-    (made,) = settings_of(config(f"{route}{token}}}")).routes
-    assert made.ephemeral_token == EphemeralTokenSettings(
-        issue_path="/t", reuse=Reuse.ONCE, parameter="key", principal_in_query=True
-    )
-    assert (made.stream, made.cors) == (StreamSettings(), None)
-
-
-@pytest.mark.parametrize(
-    ("max_age", "seconds"),
-    [
-        ("null", None),
-        ("~", None),
-        ("${AGE:-null}", None),
-        ("", 14_400.0),
-        ("${AGE:-}", 14_400.0),
-        ("10m", 600.0),
-    ],
-    ids=["null", "tilde", "environment", "empty", "empty-environment", "given"],
-)
-def test_null_is_a_stream_without_end(max_age: str, seconds: float | None) -> None:
-    """Only the word null takes the limit away; a key without a value is as if it were not there."""
-    route = f"{{name: a, path: /a, upstream: backend, stream: {{max_age: {max_age}}}}}"
-    (made,) = settings_of(config(route)).routes
-    assert made.stream == StreamSettings(max_age=seconds)
+    assert two.stream_only
 
 
 @pytest.mark.parametrize(
@@ -259,7 +212,16 @@ def test_defaults_are_those_of_the_settings() -> None:
 
 @pytest.mark.parametrize(
     "key",
-    ["limits", "log", "listen", "credential_headers", "identity_header", "trusted_peers", "token_store"],
+    [
+        "limits",
+        "log",
+        "listen",
+        "credential_headers",
+        "identity_header",
+        "trusted_peers",
+        "token_store",
+        "drain",
+    ],
 )
 def test_nothing_means_the_default(key: str) -> None:
     """A key without a value is as if it were not there."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tentaculo.config.models import (
+    DrainSection,
     FileSection,
     LimitsSection,
     LogSection,
@@ -18,6 +19,7 @@ from tentaculo.config.models import (
 )
 from tentaculo.config.section import Section
 from tentaculo.config.settings import (
+    DrainSettings,
     Limits,
     LogSettings,
     Rate,
@@ -38,6 +40,7 @@ ELSEWHERE = {"admin_digest"}  # is written as admin.token
         (LimitsSection, Limits),
         (LogSection, LogSettings),
         (RateSection, Rate),
+        (DrainSection, DrainSettings),
         (TokenStoreSection, TokenStoreSettings),
         (RouteSection, RouteSettings),
         (FileSection, Settings),
@@ -99,7 +102,6 @@ def test_leaves_are_read_by_their_type() -> None:
 LATER = {
     "listen": ("{address: 'h:1', tls: []}", "listen.tls"),
     "browser_path": ("/x", "browser_path"),
-    "drain": ("{time: 5s}", "drain"),
     "log": ("{file: x}", "log.file"),
 }
 LATER_IN_ROUTES = {
@@ -122,11 +124,11 @@ def test_later_key_of_a_route_says_so(key: str, value: str) -> None:
     assert problems_of(config(route)) == [f"routes[0].{key}: {SAID}"]
 
 
-@pytest.mark.parametrize("key", ["max_streams"])
-def test_later_key_of_a_principal_says_so(key: str) -> None:
-    """A principal's later keys are known."""
-    principal = PRINCIPAL.replace("}", f", {key}: 1}}")
-    assert problems_of(config(principals=principal)) == [f"principals[0].{key}: {SAID}"]
+def test_principal_may_have_streams() -> None:
+    """How many streams a principal may have is one or more."""
+    principal = PRINCIPAL.replace("}", ", max_streams: 0}")
+    problem = "principals[0].max_streams: must be a whole number, 1 or more"
+    assert problems_of(config(principals=principal)) == [problem]
 
 
 @pytest.mark.parametrize(
@@ -141,9 +143,21 @@ def test_later_key_of_a_principal_says_so(key: str) -> None:
         ),
         ("token_store: {max_tokens: 0}", "token_store.max_tokens: must be a whole number, 1 or more"),
         ("token_store: {ur: memory}", 'token_store.ur: unknown key; did you mean "url"?'),
+        ("drain: 5s", "drain: must be a mapping of keys to values"),
+        ("drain: {cap: 5s}", 'drain.cap: unknown key; did you mean "hard_cap"?'),
         ("token_store: [memory]", "token_store: must be a mapping of keys to values"),
     ],
-    ids=["short", "short-environment", "no-address", "timeout", "max-tokens", "unknown", "list"],
+    ids=[
+        "short",
+        "short-environment",
+        "no-address",
+        "timeout",
+        "max-tokens",
+        "unknown",
+        "drain",
+        "drain-key",
+        "list",
+    ],
 )
 def test_wrong_key_of_the_file_is_a_problem(top: str, problem: str) -> None:
     """What the admin listener and the token store can't be is told at its key."""

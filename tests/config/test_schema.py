@@ -52,6 +52,12 @@ def test_default_configuration_keeps_to_the_schema_that_it_names() -> None:
         config(top="token_store: redis://user:p@redis/0\n"),
         config(top="token_store: '${STORE}'\n"),
         config("{name: a, path: /a, upstream: b, stream: {max_age: null, unavailable: '${U}'}}"),
+        config(
+            "{name: a, path: /a, upstream: b, stream: {heartbeat: null, idle_timeout: null, retry: null, "
+            "replay: null, slow_client: null, max_streams: null, max_streams_per_principal: null, "
+            "max_streams_per_client: null}}"
+        ),
+        config("{name: a, path: /a, upstream: b, stream: {shared: true, replay: {}, slow_client: 65536}}"),
         config("{name: a, path: /a, upstream: b, cors: {origins: ['*']}}"),
         config(principals="- {name: a, token: aaaaaaaaaaaa, issue_rate: {rate: 1/h}}"),
     ],
@@ -65,6 +71,8 @@ def test_default_configuration_keeps_to_the_schema_that_it_names() -> None:
         "redis",
         "store-reference",
         "endless",
+        "nulls",
+        "replay",
         "every-origin",
         "rate",
     ],
@@ -100,6 +108,12 @@ def test_good_files_are_valid(text: str) -> None:
         config("{name: a, path: /a, upstream: b, cors: {origins: [x]}}"),
         config("{name: a, path: /a, upstream: b, cors: {origins: []}}"),
         config("{name: a, path: /a, upstream: b, stream: {max_age: 4}}"),
+        config("{name: a, path: /a, upstream: b, stream: {heartbeat: 15}}"),
+        config("{name: a, path: /a, upstream: b, stream: {replay: 1000}}"),
+        config("{name: a, path: /a, upstream: b, stream: {replay: {events: 1000001}}}"),
+        config("{name: a, path: /a, upstream: b, stream: {vary: Cookie}}"),
+        config(principals="- {name: a, token: aaaaaaaaaaaa, max_streams: 0}"),
+        config(top="drain: 5s\n"),
         config(principals="- {name: a, token: aaaaaaaaaaaa, issue_rate: {rate: 50}}"),
     ],
 )

@@ -53,12 +53,14 @@ def test_secrets_are_compared_by_value() -> None:
         (Access.EPHEMERAL_TOKEN, None, False),
         (Access.HEADER_TOKEN, StreamSettings(), False),
         (Access.PUBLIC, StreamSettings(), False),
+        (Access.HEADER_TOKEN, StreamSettings(shared=True), True),
+        (Access.PUBLIC, StreamSettings(shared=True), True),
     ],
 )
 def test_stream_rules_bind_by_access(access: Access, stream: StreamSettings | None, bound: bool) -> None:
-    """Only a declared stream that no header token opens is bound to the stream rules."""
+    """Only a declared stream that no header token opens, or many share, is bound to the stream rules."""
     route = RouteSettings(name="a", path="/a", upstream="u", access=access, stream=stream)
-    assert route.token_stream is bound
+    assert route.stream_only is bound
 
 
 def test_routes_share_tokens_by_host_and_issue_path() -> None:

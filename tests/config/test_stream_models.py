@@ -7,17 +7,16 @@ from dataclasses import fields
 import pytest
 
 from tentaculo.config.section import Section
-from tentaculo.config.settings import CorsSettings, EphemeralTokenSettings, StreamSettings
-from tentaculo.config.stream_models import CorsSection, EphemeralTokenSection, StreamSection
+from tentaculo.config.settings import CorsSettings, EphemeralTokenSettings, ReplaySettings, StreamSettings
+from tentaculo.config.stream_models import CorsSection, EphemeralTokenSection, ReplaySection, StreamSection
 from tests.config.files import config, problems_of
-
-SAID = "this key is known, but not supported by this version"
 
 
 @pytest.mark.parametrize(
     ("section", "settings"),
     [
         (StreamSection, StreamSettings),
+        (ReplaySection, ReplaySettings),
         (EphemeralTokenSection, EphemeralTokenSettings),
         (CorsSection, CorsSettings),
     ],
@@ -27,11 +26,14 @@ def test_every_setting_can_be_written(section: type[Section], settings: type[Str
     assert [field.name for field in fields(settings)] == list(section.model_fields)
 
 
-@pytest.mark.parametrize("key", StreamSection.later)
-def test_later_option_of_a_stream_says_so(key: str) -> None:
-    """Every option of a stream that is not built yet is known."""
-    route = f"{{name: a, path: /a, upstream: backend, stream: {{{key}: null}}}}"
-    assert problems_of(config(route)) == [f"routes[0].stream.{key}: {SAID}"]
+@pytest.mark.parametrize("key", [*StreamSection.model_fields])
+def test_option_of_a_stream_may_be_left_empty(key: str) -> None:
+    """An option without a value is as if it were not there, unless it is a switch."""
+    route = f"{{name: a, path: /a, upstream: backend, stream: {{{key}: }}}}"
+    switch = key in {"shared", "assign_ids", "last_event"}
+    assert problems_of(config(route)) == (
+        [f"routes[0].stream.{key}: must be true or false"] if switch else []
+    )
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,20 @@ def test_later_option_of_a_stream_says_so(key: str) -> None:
             ["stream.max_age: must be a duration with its unit, such as 500ms, 15s, 1m or 4h"],
         ),
         ("stream: {unavailable: wait}", ["stream.unavailable: must be error or retry"]),
+        ("stream: {replay: 1000}", ["stream.replay: must be a mapping of keys to values"]),
+        (
+            "stream: {shared: true, replay: {event: 5}}",
+            ['stream.replay.event: unknown key; did you mean "events"?'],
+        ),
+        ("stream: {vary: Cookie}", ["stream.vary: must be a list"]),
+        (
+            "stream: {max_streams: 0, max_streams_per_principal: 0, max_streams_per_client: 0}",
+            [
+                "stream.max_streams: must be a whole number, 1 or more",
+                "stream.max_streams_per_principal: must be a whole number, 1 or more",
+                "stream.max_streams_per_client: must be a whole number, 1 or more",
+            ],
+        ),
         ("stream: {last_event: 5}", ["stream.last_event: must be true or false"]),
         ("stream: {last_evnt: true}", ['stream.last_evnt: unknown key; did you mean "last_event"?']),
         ("ephemeral_token: {issue_path: t/*}", ['ephemeral_token.issue_path: must begin with "/"']),

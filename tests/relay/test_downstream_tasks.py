@@ -6,13 +6,14 @@ import asyncio
 
 import pytest
 
+from tentaculo.relay.downstream import DownstreamConnection
 from tests.fakes.client import request, told
 from tests.fakes.gates import eventually, soon
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.configuration import configuration
 from tests.functional.running import GOOD
 from tests.relay.conftest import StartFront
-from tests.relay.front import HEALTH, statuses
+from tests.relay.front import HEALTH, connected, statuses
 
 GARBAGE = b"no request at all, with a my-own-secret\r\n\r\n"
 
@@ -54,6 +55,40 @@ async def test_client_that_leaves(
     await front.closed()
     assert front.logs.named("request.finished")[-1]["code"] == "client_gone"
     assert front.metric(r".*upstream_faults") == 0
+
+
+class Waiting:
+    """An exchange that only waits for its client to leave; `left_at` is what the connection says of it."""
+
+    def __init__(self, connection: DownstreamConnection) -> None:
+        self.connection = connection
+        self.begun_at = self.left_at = -1.0
+
+    def begin(self) -> None:
+        """Wait."""
+        self.begun_at = self.connection.lost_at
+
+    def client_left(self) -> None:
+        """Note when."""
+        self.left_at = self.connection.lost_at
+
+
+async def test_exchange_may_ask_when_its_client_left(
+    start_front: StartFront, upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an exchange is told, the connection knows the time of its end, by the deadlines' clock."""
+    front = await start_front(configuration(upstream.port))
+    client = await connected(front)
+    (connection,) = front.listener.connections
+    assert isinstance(connection, DownstreamConnection)
+    exchange = Waiting(connection)
+    monkeypatch.setattr(front.listener, "new_exchange", lambda request: exchange)
+    await client.send(HEALTH)
+    await eventually(lambda: exchange.begun_at == 0)
+    front.clock.advance(5)
+    client.leave()
+    await front.closed()
+    assert exchange.left_at == front.clock()
 
 
 async def test_client_that_leaves_before_the_task_takes_over(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -28,6 +29,7 @@ from tentaculo.relay.snapshot import Snapshot, build_snapshot, credential_names
 from tentaculo.telemetry.metrics import Metrics
 from tentaculo.upstream.deadlines import Deadlines
 from tentaculo.wire.headers import Meaning
+from tests.fakes.clock import Clock
 from tests.fakes.gates import eventually
 from tests.relay.parts import BACKEND, CALLER, TOKEN, route_of, settings_of
 from tests.upstream.fakes import ManualServer
@@ -135,6 +137,23 @@ async def test_close_leaves_no_connection(server: ManualServer) -> None:
     assert (kept.is_open, used.is_open) == (False, True)
     await serve(used, wire)
     await eventually(lambda: pool.open_connections == 0)
+
+
+async def test_aborts_are_measured(server: ManualServer) -> None:
+    """How long upstream connections outlive their clients comes to the metrics, from every pool."""
+    upstream = UpstreamSettings(name="backend", server=Server("http", "127.0.0.1", server.port))
+    metrics, clock = Metrics(version="0"), Clock()
+    pools = build_snapshot(
+        settings_of(route_of(), upstreams=(upstream, replace(upstream, name="other"))),
+        metrics=metrics,
+        deadlines=Deadlines(clock, tick=3600),
+    ).pools
+    for pool in pools.values():
+        connection = await pool.connect(2.0)
+        connection.abort(clock() - 0.25)
+        await eventually(lambda pool=pool: pool.open_connections == 0)  # type: ignore[misc]
+    assert metrics.registry.get_sample_value("upstream_abort_seconds_count") == 2
+    assert metrics.registry.get_sample_value("upstream_abort_seconds_sum") == 0.5
 
 
 def token_route(name: str, path: str, host: str | None = None) -> RouteSettings:

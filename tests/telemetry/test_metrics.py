@@ -56,22 +56,6 @@ def test_invented_methods_make_no_series(metrics: Metrics) -> None:
     assert len(re.findall("(?m)^tentaculo_requests_total", metrics.exposition()[0].decode())) == 1
 
 
-def test_streams(metrics: Metrics) -> None:
-    """Streams are counted in and out, by end reason, and leave the durations of calls alone."""
-    route = metrics.route("events")
-    route.stream_opened()
-    route.stream_opened()
-    assert value(metrics, "tentaculo_streams_open", route="events") == 2
-    route.stream_ended("client_gone", 12.0)
-    route.stream_ended("of no known kind", 1.0)
-    route.request_finished("GET", 200, None)
-    assert value(metrics, "tentaculo_streams_open", route="events") == 0
-    assert value(metrics, "tentaculo_streams_ended_total", route="events", reason="client_gone") == 1
-    assert value(metrics, "tentaculo_streams_ended_total", route="events", reason="other") == 1
-    assert value(metrics, "tentaculo_stream_duration_seconds_sum", route="events") == 13
-    assert value(metrics, "tentaculo_request_duration_seconds_count", route="events") == 0
-
-
 def test_faults_and_refusals(metrics: Metrics) -> None:
     """Faults and refusals are counted by kind; an unknown kind is no label."""
     metrics.upstream_fault("operator", "upstream_timeout")
@@ -94,6 +78,26 @@ def test_connections_and_log(metrics: Metrics) -> None:
     metrics.log_dropped(3)
     assert value(metrics, "tentaculo_connections_open") == 1
     assert value(metrics, "tentaculo_log_lines_dropped_total") == 3
+
+
+def test_aborts(metrics: Metrics) -> None:
+    """How long upstream connections outlive their clients can be seen, from a millisecond to ten seconds."""
+    for seconds in (0.0005, 0.2, 9.0):
+        metrics.upstream_aborted(seconds)
+    counts = [value(metrics, "upstream_abort_seconds_bucket", le=bound) for bound in ("0.001", "1.0", "10.0")]
+    assert counts == [1, 2, 3]
+    assert value(metrics, "upstream_abort_seconds_sum") == pytest.approx(9.2005)
+
+
+def test_cut_exchanges(metrics: Metrics) -> None:
+    """What a drain cuts is counted by kind, from the first scrape on; an unknown kind is no label."""
+    kinds = ("stream", "call")
+    assert [value(metrics, "tentaculo_exchanges_cut_total", kind=kind) for kind in kinds] == [0, 0]
+    metrics.exchanges_cut("stream", 3)
+    metrics.exchanges_cut("call", 0)
+    metrics.exchanges_cut("/e?token=abc", 2)
+    counts = [value(metrics, "tentaculo_exchanges_cut_total", kind=kind) for kind in (*kinds, "other")]
+    assert counts == [3, 0, 2]
 
 
 def test_exposition(metrics: Metrics) -> None:

@@ -150,15 +150,22 @@ def ask_for(sink: Sink, *, is_head: bool = False, response: float = 30.0, idle: 
 
 
 class Link:
-    """A connection with its other end and those who are told of it; `clock` moves its deadlines."""
+    """A connection with its other end and those who are told of it; `clock` moves its deadlines.
+
+    `aborts` are the seconds by which the connection outlived its client.
+    """
 
     def __init__(self) -> None:
         self.clock = Clock()
         self.deadlines = Deadlines(self.clock, tick=3600)
         self.idle: list[UpstreamConnection] = []
         self.closed: list[UpstreamConnection] = []
+        self.aborts: list[float] = []
         self.connection = UpstreamConnection(
-            self.deadlines, on_idle=self.idle.append, on_closed=self.closed.append
+            self.deadlines,
+            on_idle=self.idle.append,
+            on_closed=self.closed.append,
+            aborted=self.aborts.append,
         )
         self.wire: Wire
 

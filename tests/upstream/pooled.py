@@ -26,7 +26,8 @@ class Pooled:
         self.server = server
         self.clock = Clock()
         self.deadlines = Deadlines(self.clock, tick=3600)
-        self.pool = Pool(settings_of(server.port, keep_alive=keep_alive), self.deadlines)
+        self.aborts: list[float] = []
+        self.pool = Pool(settings_of(server.port, keep_alive=keep_alive), self.deadlines, self.aborts.append)
         self._made: list[UpstreamConnection] = []
 
     async def connect(self) -> tuple[UpstreamConnection, Wire]:

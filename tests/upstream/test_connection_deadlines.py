@@ -213,3 +213,82 @@ async def test_two_connections_do_not_share_anything(server: ManualServer) -> No
     assert [await sink.whole() for sink in sinks] == [(200, b"0"), (200, b"1")]
     for link in links:
         await link.aclose()
+
+
+# When the upstream was last heard of.
+
+
+async def test_each_read_is_a_sign_of_life(link: Link) -> None:
+    """From the request on every read counts: a piece of a head, an interim reply, a body, its end."""
+    assert link.connection.active_at == 0
+    link.clock.advance(1)
+    sink = link.ask()
+    assert link.connection.active_at == link.clock()
+    for piece in (b"HTTP/1.1 103 E\r\n\r\n", b"HTTP/1.1 200", CHUNKED[12:], b"1\r\na", b"\r\n0\r\n\r\n"):
+        link.clock.advance(1)
+        link.wire.writer.write(piece)
+        await eventually(lambda: link.connection.active_at == link.clock())
+    assert await sink.whole() == (200, b"a")
+
+
+async def test_upload_is_no_sign_of_life(link: Link) -> None:
+    """While the client uploads, only what the upstream says counts; then the end of the request."""
+    sink = link.ask(whole=False)
+    asked_at = link.clock()
+    link.clock.advance(1)
+    link.connection.write(b"body")
+    assert link.connection.active_at == asked_at
+    link.wire.writer.write(PART)
+    await sink.until(lambda: sink.body == b"hello")
+    assert link.connection.active_at == asked_at + 1
+    link.clock.advance(1)
+    link.connection.finish_request()
+    assert link.connection.active_at == asked_at + 2
+
+
+async def test_pause_is_no_sign_of_life(link: Link) -> None:
+    """Neither holding reads back nor going on with them says anything of the upstream."""
+    sink = link.ask()
+    link.wire.writer.write(PART)
+    await sink.until(lambda: sink.body == b"hello")
+    heard_at = link.clock()
+    for step in (link.connection.pause_reading, link.connection.resume_reading):
+        link.clock.advance(1)
+        step()
+        assert link.connection.active_at == heard_at
+
+
+async def test_read_in_which_the_sink_gives_up_counts(link: Link) -> None:
+    """What is told to the sink has been heard already: it may read the time, and abort."""
+    sink = link.ask()
+    times: list[float] = []
+
+    def give_up() -> None:
+        times.append(link.connection.active_at)
+        link.connection.abort()
+
+    sink.on_interim = give_up
+    link.clock.advance(1)
+    link.wire.writer.write(b"HTTP/1.1 103 E\r\n\r\n")
+    await link.is_closed()
+    assert times == [link.clock()]
+
+
+async def test_clock_is_read_once_a_read(link: Link) -> None:
+    """A read costs one look at the clock, whatever it brings."""
+    sink = link.ask()
+    link.wire.writer.write(CHUNKED)
+    await sink.until(lambda: sink.head is not None)
+    looks: list[float] = []
+
+    def look() -> float:
+        looks.append(link.clock())
+        return looks[-1]
+
+    link.deadlines.clock = look
+    for piece in (b"1\r\na\r\n", b"0\r\n\r\n"):
+        seen = len(looks)
+        link.wire.writer.write(piece)
+        await eventually(lambda seen=seen: len(looks) > seen)  # type: ignore[misc]
+    await sink.whole()
+    assert len(looks) == 2

@@ -197,6 +197,30 @@ async def test_sink_may_abort_on_the_end(link: Link) -> None:
     assert link.idle == []
 
 
+async def test_time_from_the_clients_leaving_is_told(link: Link) -> None:
+    """How long the connection outlived its client is told once, when it has ended, whoever aborts again."""
+    link.ask()
+    left_at = link.clock()
+    link.clock.advance(1)
+    link.connection.abort(left_at)
+    link.connection.abort()
+    assert link.aborts == []
+    link.clock.advance(2)
+    await link.is_closed()
+    assert link.aborts == [3]
+    link.connection.abort(left_at)
+    await soon(link.wire.gone.wait())
+    assert link.aborts == [3]
+
+
+async def test_other_ends_tell_no_time(link: Link) -> None:
+    """An abort that no client's leaving caused is not counted as one."""
+    link.ask()
+    link.connection.abort()
+    await link.is_closed()
+    assert link.aborts == []
+
+
 async def test_close_ends_an_idle_connection(link: Link) -> None:
     """Closing in good order is seen as an end, not as a reset; closing again is fine."""
     await link.exchange()

@@ -72,7 +72,6 @@ async def test_connection_that_ends_with_its_reply_is_not_kept(pooled: Pooled) -
 async def test_idle_connection_ends_after_keep_alive(pooled: Pooled) -> None:
     """An unused connection is closed after the configured time, in good order."""
     connection, wire = await pooled.kept()
-    assert connection.idle_since == pooled.clock()
     pooled.pass_time(KEEP_ALIVE - 0.1)
     assert connection.is_open
     pooled.pass_time(0.1)
@@ -146,6 +145,28 @@ async def test_keep_alive_of_zero_keeps_nothing(server: ManualServer) -> None:
     assert pooled.pool.take_idle() is None
     await soon(wire.gone.wait())
     await pooled.aclose()
+
+
+async def test_idle_time_begins_with_the_last_bytes(pooled: Pooled) -> None:
+    """A sink that takes its time with the end of a reply does not prolong the idle time."""
+    connection, wire = await pooled.connect()
+    sink = Sink()
+    sink.on_reply = lambda: pooled.clock.advance(1.0)
+    connection.ask(ask_for(sink), REQUEST, whole=True)
+    wire.writer.write(REPLY)
+    await sink.whole()
+    assert connection.deadline == pooled.clock() - 1.0 + KEEP_ALIVE
+
+
+async def test_time_of_an_abort_is_told(pooled: Pooled) -> None:
+    """Whose client left is told with the time until its connection ended; what just ends is not."""
+    (left, _), (ended, _) = [await pooled.connect() for _ in range(2)]
+    left_at = pooled.clock()
+    pooled.clock.advance(0.5)
+    left.abort(left_at)
+    ended.abort()
+    await eventually(lambda: pooled.pool.open_connections == 0)
+    assert pooled.aborts == [0.5]
 
 
 # Certain: the system is asked, not only the event loop.

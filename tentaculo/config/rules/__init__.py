@@ -14,6 +14,7 @@ from tentaculo.config.rules.listeners import listener_faults
 from tentaculo.config.rules.presence import missing_keys
 from tentaculo.config.rules.principals import principal_faults
 from tentaculo.config.rules.routes import route_faults
+from tentaculo.config.rules.streams import stream_faults
 from tentaculo.config.rules.upstreams import upstream_faults
 
 _RULES = (
@@ -25,6 +26,7 @@ _RULES = (
     ephemeral_token_faults,
     issue_path_faults,
     cors_faults,
+    stream_faults,
     conflicting_routes,
 )
 

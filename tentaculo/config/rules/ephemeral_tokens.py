@@ -13,6 +13,7 @@ from tentaculo.config.stream_models import EphemeralTokenSection
 from tentaculo.wire.sanitize import Sanitizer
 
 _KEY = "ephemeral_token"
+_RESUMING = "last_event_id"  # a parameter of every stream, matched as it is written
 _DEFAULTS = EphemeralTokenSettings(issue_path="/")
 _ONLY_WITH = {
     "parameter": Carry.QUERY,
@@ -30,7 +31,7 @@ def ephemeral_token_faults(draft: Draft) -> Iterator[Finding]:
         section = route.section.ephemeral_token
         if route.access is Access.EPHEMERAL_TOKEN and section is not None:
             yield from _options(draft, route, section)
-            yield from _shown_parameter(draft, route, section, logged)
+            yield from _parameter(draft, route, section, logged)
         else:
             yield from _misplaced(draft, route)
         yield from _unavailable(route)
@@ -66,14 +67,17 @@ def _options(draft: Draft, route: RouteDraft, section: EphemeralTokenSection) ->
         yield Finding((*path, "principal_in_query"), f"can be allowed with carry: {Carry.QUERY} only")
 
 
-def _shown_parameter(
+def _parameter(
     draft: Draft, route: RouteDraft, section: EphemeralTokenSection, logged: Sanitizer
 ) -> Iterator[Finding]:
-    name = section.parameter
+    name, path = section.parameter, (*route.path, _KEY, "parameter")
+    if name == _RESUMING:
+        yield Finding(path, f"must not be {_RESUMING}, which tells from where a stream is resumed")
+        return
     if name is None or logged.is_secret_name(name) or not draft.is_clear("log", "sanitize"):
         return
     message = "the log would show the value of a parameter with this name: add it to log.sanitize"
-    yield Finding((*route.path, _KEY, "parameter"), message)
+    yield Finding(path, message)
 
 
 def _unavailable(route: RouteDraft) -> Iterator[Finding]:

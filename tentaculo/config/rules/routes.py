@@ -42,18 +42,21 @@ def _upstream(draft: Draft, route: RouteDraft) -> Iterator[Finding]:
 
 
 def _stream(draft: Draft, route: RouteDraft) -> Iterator[Finding]:
-    section, access = route.section, route.access
-    if access not in _STREAMS_ONLY:
-        return
-    if section.stream is None and draft.is_clear(*route.path, "stream"):
-        message = f'access {access} is for event streams only, so the route must hold "stream: {{}}"'
-        yield Finding((*route.path, "access"), message)
-    if not _STREAM_METHODS.issuperset(section.methods or ()):
-        yield Finding(
-            (*route.path, "methods"), f"with access {access} only GET, HEAD and OPTIONS can be taken"
-        )
-    if section.allow_in_path:
-        yield Finding((*route.path, "allow_in_path"), f"must be empty with access {access}")
+    stream, access = route.section.stream, route.access
+    if access in _STREAMS_ONLY:
+        if stream is None and draft.is_clear(*route.path, "stream"):
+            message = f'access {access} is for event streams only, so the route must hold "stream: {{}}"'
+            yield Finding((*route.path, "access"), message)
+        yield from _stream_only(route, f"access {access}")
+    elif stream is not None and stream.shared:
+        yield from _stream_only(route, "shared: true")
+
+
+def _stream_only(route: RouteDraft, reason: str) -> Iterator[Finding]:
+    if not _STREAM_METHODS.issuperset(route.section.methods or ()):
+        yield Finding((*route.path, "methods"), f"with {reason} only GET, HEAD and OPTIONS can be taken")
+    if route.section.allow_in_path:
+        yield Finding((*route.path, "allow_in_path"), f"must be empty with {reason}")
 
 
 def _rewrite(draft: Draft, route: RouteDraft) -> Iterator[Finding]:

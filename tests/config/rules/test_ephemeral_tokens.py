@@ -138,6 +138,15 @@ def test_log_masks_the_parameter(name: str, top: str, problems: list[str]) -> No
     assert _with(f"parameter: {name}", top) == problems
 
 
+def test_parameter_is_not_the_one_that_resumes() -> None:
+    """A query tells by `last_event_id`, so written, what a client had last."""
+    taken = "ephemeral_token.parameter: must not be last_event_id, which tells from where a stream is resumed"
+    top = "log: {sanitize: [last_event_id]}\n"
+    assert _with("parameter: last_event_id", top) == [taken]
+    assert _with("parameter: last_event_id") == [taken]
+    assert _with("parameter: Last_Event_Id", top) == []
+
+
 def test_masking_can_be_left_to_the_environment() -> None:
     """A name of log.sanitize that came from the environment counts as well."""
     route = (

@@ -86,6 +86,15 @@ def test_own_credential_is_spent_for_checked_callers_only(access: str, spends: b
         ),
         ("stream: {}, methods: [POST], allow_in_path: [';']", []),
         ("access: public, stream: {}, methods: [POST]", []),
+        ("stream: {shared: true}, methods: [GET, HEAD, OPTIONS]", []),
+        (
+            "stream: {shared: true}, methods: [GET, POST]",
+            ["methods: with shared: true only GET, HEAD and OPTIONS can be taken"],
+        ),
+        (
+            "access: public, stream: {shared: true}, allow_in_path: [';']",
+            ["allow_in_path: must be empty with shared: true"],
+        ),
         ("access: upstream, stream: x", ["stream: must be a mapping of keys to values"]),
         ("access: upstream, streem: {}", ['streem: unknown key; did you mean "stream"?']),
     ],
@@ -98,12 +107,15 @@ def test_own_credential_is_spent_for_checked_callers_only(access: str, spends: b
         "in-path",
         "checked",
         "public",
+        "shared",
+        "shared-post",
+        "shared-in-path",
         "unclear",
         "misspelt",
     ],
 )
 def test_upstream_access_is_for_streams(options: str, problems: list[str]) -> None:
-    """What passes without the gateway's check is a declared stream that takes GET only."""
+    """What passes without the gateway's check, or is shared, is a declared stream that takes GET only."""
     assert _problems(options) == [f"routes[1].{problem}" for problem in problems]
 
 

@@ -1,0 +1,90 @@
+"""A request whose reply may be a stream: how that opens, and what ends it early, open or not yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tentaculo.access.guard import CHALLENGE
+from tentaculo.config.settings import Unavailable
+from tentaculo.errors import GatewayError, StreamUnavailable, Unauthorized
+from tentaculo.relay.answering import NOT_YET_STATUSES, Answering
+from tentaculo.relay.delivery import Delivery
+from tentaculo.relay.open_stream import OpenStream
+from tentaculo.relay.request import Request
+
+if TYPE_CHECKING:
+    from tentaculo.relay.relay import Relay
+
+NOBODY: frozenset[str] = frozenset()
+
+
+class Streaming(Answering):
+    """A request under way; `_stream` is set while its reply is an open stream."""
+
+    __slots__ = ("_cut_by", "_end_reason", "_revoked", "_stream")
+
+    def __init__(self, relay: Relay, request: Request) -> None:
+        super().__init__(relay, request)
+        self._cut_by: GatewayError | None = None
+        self._end_reason: str | None = None
+        self._revoked = NOBODY
+        self._stream: OpenStream | None = None
+
+    # Told by the reply.
+
+    def stream_opening(self, delivery: Delivery) -> None:
+        """Count a reply that is an event stream.  Raises what says that it can't open, or has ended."""
+        plan = self.record.plan
+        assert plan is not None
+        if self._cut_by is not None:
+            raise self._cut_by
+        self._check_revoked()
+        stream = OpenStream(self.relay, plan, delivery, beats=plan.sharing is None)
+        stream.open(self.claim(plan))
+        self._stream = stream
+        self.record.stream_opened(self._secrets(), self.by)
+
+    def first_event(self) -> None:
+        """Count how long the stream's first event took."""
+        self.record.first_event()
+
+    def stream_denied(self, status: int) -> None:
+        """Take an upstream that has no stream now for one that failed, if its client is to come again."""
+        settings = self._stream_settings
+        retried = settings and settings.unavailable is Unavailable.RETRY and self._lease is not None
+        if retried and status in NOT_YET_STATUSES:
+            raise StreamUnavailable(str(status))
+
+    # Told by others.
+
+    def cut_short(self, error: GatewayError) -> None:
+        """End what waits for an upstream's reply, as if that had failed with `error`."""
+        self._keep_alive = False
+        self._end_reason = error.code
+        self._cut_by = error
+        if self._answer is not None:
+            self._answer.detach()
+            self._answer.finish(error)
+
+    def revoke(self, principal: str) -> None:
+        """End what the principal has open, or is about to open, as a stream."""
+        holder = self.record.principal
+        if holder is not None and holder.name == principal and self._is_or_becomes_stream():
+            self.end("revoked")
+        else:  # who holds a token is known once it is redeemed, and what is a stream once it is answered
+            self._revoked |= {principal}
+
+    def end(self, reason: str) -> None:
+        """End a stream for a named reason, whether it is open or about to be."""
+        if self._stream is not None:
+            self._stream.end_stream(reason)
+        else:
+            self.cut_short(Unauthorized(reason, headers=CHALLENGE))
+
+    def _is_or_becomes_stream(self) -> bool:
+        return self._stream is not None or self._stream_settings is not None
+
+    def _check_revoked(self) -> None:
+        holder = self.record.principal
+        if holder is not None and holder.name in self._revoked:
+            raise Unauthorized("revoked", headers=CHALLENGE)

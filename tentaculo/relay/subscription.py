@@ -1,0 +1,196 @@
+"""One client's part of a shared stream: authorised, counted and ended on its own.
+
+While it takes what it is sent it is one of many that the same bytes are written to.  When it does not, it
+lags: nothing more is written to it than its connection holds already, and it goes on from where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tentaculo.errors import GatewayError
+from tentaculo.relay.delivery import Delivery, StreamWatch, chunk
+from tentaculo.relay.plan import RoutePlan
+from tentaculo.relay.reply_head import NO_CONTENT, added_lines
+from tentaculo.wire.headers import Meaning
+
+if TYPE_CHECKING:
+    from tentaculo.relay.shared_stream import SharedStream
+
+OK = 200
+CATCH_UP_BYTES = 64 * 1024
+
+
+class SharedHead:
+    """An upstream's head as all clients of a shared stream get it; `seen` is which fields `lines` hold."""
+
+    __slots__ = ("lines", "seen", "status", "status_line")
+
+    def __init__(self, status: int, status_line: bytes, lines: bytes, seen: set[Meaning]) -> None:
+        self.status = status
+        self.status_line = status_line
+        self.lines = lines
+        self.seen = seen
+
+
+class Subscription(Delivery):
+    """One client of a shared stream; `last_event_id` is what it had last, `extra` are header lines to add.
+
+    `cursor` is the number of the block that a lagging client gets next; blocks up to there were written.
+    """
+
+    __slots__ = (
+        "_events_before",
+        "_extra",
+        "_http10",
+        "_plan",
+        "_request_id",
+        "_size_before",
+        "_stream",
+        "cursor",
+        "is_live",
+        "last_event_id",
+    )
+
+    def __init__(
+        self,
+        transport: asyncio.Transport | None,
+        on_done: Callable[[GatewayError | None], None],
+        plan: RoutePlan,
+        watch: StreamWatch,
+        *,
+        http10: bool,
+        request_id: str,
+        keep_alive: bool,
+        last_event_id: bytes,
+        extra: bytes = b"",
+    ) -> None:
+        super().__init__(transport, on_done, watch, keep_alive=keep_alive)
+        self._plan = plan
+        self._http10 = http10
+        self._request_id = request_id
+        self._extra = extra
+        self._stream: SharedStream | None = None
+        self._size_before = self._events_before = 0
+        self.last_event_id = last_event_id
+        self.cursor = 0
+        self.is_live = False
+
+    def attach(self, stream: SharedStream) -> None:
+        """Say which stream it is of."""
+        self._stream = stream
+
+    def detach(self, left_at: float | None = None) -> None:
+        """Leave the stream, which goes on for others."""
+        self.count()
+        self.is_live = False
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.leave(self)
+
+    # From the shared stream.
+
+    def open(self, head: SharedHead) -> bool:
+        """Write the head; return whether that opened a stream.
+
+        An upstream's error, or that it has no more to say (204), is passed on without its body.
+        """
+        assert self._watch is not None
+        try:
+            if head.status >= 400:
+                self._watch.stream_denied(head.status)
+            elif head.status == OK:
+                self._watch.stream_opening(self)
+                self.is_stream = True
+        except GatewayError as error:
+            self.finish(error)
+            return False
+        self.status = head.status
+        self.started = True
+        framing = self._framing(head)
+        added = added_lines(
+            self._plan, head.seen, streaming=self.is_stream, request_id=self._request_id, extra=self._extra
+        )
+        self._write(b"".join((head.status_line, head.lines, framing, added, b"\r\n")))
+        if not self.is_stream:
+            self.finish()
+        return self.is_stream
+
+    def _framing(self, head: SharedHead) -> bytes:
+        line = b""
+        if not self.is_stream:
+            line = b"" if head.status == NO_CONTENT else b"Content-Length: 0\r\n"
+        elif self._http10:
+            self.keep_alive = self.framed = False
+        else:
+            self.chunked = True
+            line = b"Transfer-Encoding: chunked\r\n"
+        if not self.keep_alive:
+            return line + b"Connection: close\r\n"
+        return line + b"Connection: keep-alive\r\n" if self._http10 else line
+
+    def say(self, words: bytes) -> None:
+        """Write something of the gateway's own, for this client alone."""
+        self._add(words)
+
+    def go_live(self, size: int, events: int) -> None:
+        """Count from here on with the whole stream, which has had so many bytes and events."""
+        self.is_live = True
+        self._size_before, self._events_before = size, events
+
+    def write(self, frame: bytes, data: bytes) -> None:
+        """Write what all live clients get, framed once for all of them, or as it is for HTTP/1.0."""
+        transport = self._transport
+        if transport is not None:
+            transport.write(frame if self.chunked else data)
+
+    def catch_up(self, stream: SharedStream) -> bool:
+        """Write what it lacks, as far as its client takes it; return whether it lacks nothing more."""
+        log = stream.log
+        while self.cursor < log.end and not self._paused:
+            start = self.cursor
+            data, self.cursor = log.take(start, CATCH_UP_BYTES)
+            self.bytes_out += len(data)
+            self.events += log.count_events(start, self.cursor)
+            self._write(chunk(data) if self.chunked else data)
+        return not self._paused
+
+    def first_event(self) -> None:
+        """Tell that the first event went out."""
+        if self._watch is not None:
+            self._watch.first_event()
+
+    # Counting.
+
+    def count(self) -> None:
+        """Take in what was written to all live clients since it is one of them."""
+        stream = self._stream
+        if self.is_live and stream is not None:
+            size, events = stream.log.size, stream.log.events
+            self.bytes_out += size - self._size_before
+            self.events += events - self._events_before
+            self._size_before, self._events_before = size, events
+
+    @property
+    def _may_add(self) -> bool:
+        return self.is_stream and self._stream is not None
+
+    # From the client's connection.
+
+    def client_paused(self) -> None:
+        """Lag: the client takes no more for now."""
+        super().client_paused()
+        stream = self._stream
+        if stream is not None and self.is_live:
+            self.count()
+            self.is_live = False
+            self.cursor = stream.log.end
+            stream.lags(self)
+
+    def client_resumed(self) -> None:
+        """Go on from where it was."""
+        super().client_resumed()
+        if self._stream is not None and self.is_stream and not self.is_live:
+            self._stream.goes_on(self)
