@@ -67,10 +67,15 @@ def main() -> None:
 def serve(config: Path) -> None:
     """Run the gateway until SIGTERM or Ctrl-C.
 
+    The first signal drains: streams end over drain.time, calls have until drain.hard_cap. A second one
+    cuts what is left.
+
     \b
     Examples:
       tentaculo serve
       VX11_TOKEN=... tentaculo serve --config config/tentaculo.yaml
+
+    Exit codes: 0 all was drained, 1 something was cut or it could not start, 2 configuration.
     """
     settings = _load(config)
     from tentaculo.gateway import StartError, run  # noqa: PLC0415 - the only command that needs the event loop

@@ -194,6 +194,8 @@ class Gateway:
         if self._admin is not None:
             await self._admin.cleanup()
         # 3. What the exchanges used.
+        if self._relay is not None:
+            await self._relay.shared.aclose()
         await self._stop_tokens()
         self._snapshot.close()
         self._deadlines.close()

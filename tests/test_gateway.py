@@ -13,8 +13,9 @@ import pytest
 
 from tentaculo import __version__, gateway
 from tentaculo.config.loader import load_text
-from tentaculo.config.settings import Address, Settings
+from tentaculo.config.settings import Address, Settings, StreamSettings
 from tentaculo.gateway import Gateway, StartError
+from tentaculo.relay.streams import Claim, Streams
 from tests.fakes.behaviours import BEHAVIOURS
 from tests.fakes.client import RawClient, request, told
 from tests.fakes.gates import eventually, soon
@@ -27,6 +28,7 @@ routes:
   - {name: everything, path: /*, upstream: backend}
   - {name: stream, path: /sse, upstream: backend, stream: {}}
 """
+HASTE = "drain: {time: 1ms, hard_cap: 50ms}\n"
 
 
 def settings_of(port: int = 9) -> Settings:
@@ -138,6 +140,33 @@ async def test_standard_library_logs_through_the_gateway() -> None:
     assert "my-own-secret" not in logs.text
 
 
+async def test_open_streams_are_settled_before_a_scrape(running: RunningGateway) -> None:
+    """What they have relayed so far is in the metrics, not only once they end."""
+    relay = running.gateway._relay
+    assert relay is not None
+    stream = SettledStream(relay.streams)
+    await running.metrics()
+    await running.metrics()
+    assert stream.settled == 2
+
+
+class SettledStream:
+    """An open stream that knows how often it was settled."""
+
+    def __init__(self, streams: Streams) -> None:
+        self.settled = 0
+        self._streams = streams
+        streams.opened(self, Claim("stream", StreamSettings(), None, None, "127.0.0.1"))
+
+    def end_stream(self, reason: str) -> None:
+        """End."""
+        self._streams.ended(self)
+
+    def settle(self) -> None:
+        """Count."""
+        self.settled += 1
+
+
 # Stopping.
 
 
@@ -174,26 +203,40 @@ async def test_stops_in_order(running: RunningGateway, upstream: ScriptedUpstrea
 
 
 @pytest.mark.parametrize("warm", [True, False])
-async def test_cuts_what_does_not_finish(
-    warm: bool, running: RunningGateway, upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_cuts_what_does_not_finish(warm: bool, upstream: ScriptedUpstream) -> None:
     """An exchange that lasts longer than it may is refused after all, and its upstream's work ended."""
-    monkeypatch.setattr(gateway, "FINISH_SECONDS", 0.05)
-    monkeypatch.setattr(gateway, "CUT_SECONDS", 0.05)
+    running = RunningGateway(configuration(upstream.port, routes=ROUTES, extra=HASTE))
+    await running.start()
     if warm:
         await running.call("/echo")
         await upstream.next()
     client = await running.client()
     await client.send(request("GET", "/slow-head", GOOD))
     exchange = await upstream.next()
-    await soon(running.shut_down())
+    assert not await soon(running.gateway.stop())
     reply = await client.reply()
     assert (reply.status, told(reply)["code"], reply.head.value("Retry-After")) == (503, "draining", "1")
     assert reply.head.value("Connection") == "close"
     assert await client.ended()
     await exchange.gone()
-    (event,) = running.logs.named("request.finished")[-1:]
-    assert (event["status"], event["code"]) == (503, "draining")
+    finished, stopped = running.logs.events[-2:]
+    assert (finished["status"], finished["code"]) == (503, "draining")
+    assert (stopped["event"], stopped["streams_ended"], stopped["exchanges_cut"]) == ("gateway.stopped", 0, 1)
+    assert stopped["seconds"] >= 0.05
+    await running.stop()
+    running.check_log()
+
+
+async def test_hurry_cuts_at_once(running: RunningGateway, upstream: ScriptedUpstream) -> None:
+    """Who is told twice does not wait for the cap."""
+    client = await running.client()
+    await client.send(request("GET", "/slow-head", GOOD))
+    await upstream.next()
+    stopping = asyncio.ensure_future(running.gateway.stop())
+    running.gateway.hurry()
+    assert not await soon(stopping)
+    assert (await client.reply()).status == 503
+    assert running.logs.named("gateway.stopped")[0]["exchanges_cut"] == 1
 
 
 async def test_malformed_request_to_the_admin_listener_stays_out_of_the_log(running: RunningGateway) -> None:
@@ -217,7 +260,7 @@ async def test_idle_connections_do_not_hold_it_up(
     running: RunningGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only what is at work may take the time that there is for an orderly end."""
-    monkeypatch.setattr(gateway, "CUT_SECONDS", 60)
+    monkeypatch.setattr(gateway, "PATIENCE_SECONDS", 60)
     silent, used = [await running.client() for _ in range(2)]
     await used.send(request("GET", "/health"))
     assert (await used.reply()).status == 200
@@ -231,13 +274,13 @@ async def test_stops_once() -> None:
     logs = LogTap()
     started = Gateway(settings_of(), log_sink=logs)
     await started.start()
-    await started.stop()
-    await started.stop()
+    assert await started.stop()
+    assert await started.stop()
     assert [event["event"] for event in logs.events] == ["gateway.started", "gateway.stopped"]
 
 
 async def test_stops_without_having_started() -> None:
     """What never started stops as well."""
     logs = LogTap()
-    await Gateway(settings_of(), log_sink=logs).stop()
+    assert await Gateway(settings_of(), log_sink=logs).stop()
     assert logs.named("gateway.started") == []

@@ -40,6 +40,12 @@ class Answering(Admission):
         plan = self.record.plan
         return None if plan is None else plan.settings.stream
 
+    def keep_no_longer(self) -> None:
+        """Close the client's connection after the answer, which says so if its head is not out yet."""
+        self._keep_alive = False
+        if self._answer is not None:
+            self._answer.keep_alive = False
+
     async def _issue(self, plan: IssuePlan) -> None:
         principal = self.record.principal
         assert principal is not None

@@ -27,13 +27,15 @@ Pick = Callable[[Sequence[Endable], int], Sequence[Endable]]
 class Drainable(Protocol):
     """What a drain needs of the relay."""
 
-    draining: bool
     streams: Streams
     metrics: Metrics
 
     @property
     def open_exchanges(self) -> int:
         """How many exchanges are not over; streams are among them."""
+
+    def drain(self) -> None:
+        """Tell health checks and clients that this is the end."""
 
     async def finished(self, seconds: float) -> bool:
         """Wait until no exchange is left; return whether that came within `seconds`."""
@@ -77,8 +79,9 @@ class Drain:
 
     async def run(self) -> Drained:
         """Go through all the steps; never longer than the hard cap, and a moment to settle."""
-        # 1. Not ready, and no new streams.
-        self._relay.draining = self._relay.streams.draining = True
+        # 1. Not ready, and no new streams but those that are on their way.
+        self._relay.drain()
+        self._relay.streams.draining = True
         # 2. No new connections.
         self._close_listeners()
         # 3. Streams end in waves, and 4. exchanges finish; a second signal breaks that off.
@@ -100,17 +103,22 @@ class Drain:
         seconds = min(settings.time, settings.hard_cap - SETTLE_SECONDS)
         since = WAVE_SECONDS  # the last wave: where the event loop is busy, that is more
         while (left := seconds - self._passed) > since:
-            streams = [one for one in relay.streams.all_open() if one not in self._told]
-            if not streams:
-                return
-            wave, at = self._pick(streams, wave_size(len(streams), since, left)), self._clock()
-            self._told.update(wave)
-            for stream in wave:
-                stream.end_stream(REASON)
+            if not relay.open_exchanges:
+                break
+            at, streams = self._clock(), self._untold()
+            self._end(self._pick(streams, wave_size(len(streams), since, left)))
             await self._pause(WAVE_SECONDS)
             since = self._clock() - at
-        self._told.update(relay.streams.all_open())
-        relay.streams.end_all(REASON)
+        relay.streams.closed = True
+        self._end(self._untold())
+
+    def _untold(self) -> list[Endable]:
+        return [stream for stream in self._relay.streams.all_open() if stream not in self._told]
+
+    def _end(self, wave: Sequence[Endable]) -> None:
+        self._told.update(wave)
+        for stream in wave:
+            stream.end_stream(REASON)
 
     async def _unless_hurried(self, gentle: Awaitable[None]) -> None:
         steps, hurried = asyncio.ensure_future(gentle), asyncio.ensure_future(self._hurried.wait())

@@ -263,12 +263,15 @@ class Exchange(Streaming):
         if self.upload is not None:
             connection.body = None
             record.bytes_in = self.upload.bytes_in
+        left_at = connection.lost_at if record.client_gone else None
         if answer is not None:
-            answer.release(connection.lost_at if record.client_gone else None)
+            answer.release(left_at)
             if answer.started:
                 self._keep_alive &= answer.keep_alive
             if answer.stalled:
                 connection.cut()
+        elif left_at is not None and self._decided is not None:  # was waiting for a connection, ended with it
+            self.relay.metrics.upstream_aborted(self.relay.clock() - left_at)
         if self._lease is not None:
             self.relay.release(self._lease)
         stream, self._stream = self._stream, None

@@ -69,6 +69,12 @@ class Relay:
         """How many exchanges have begun and are not over."""
         return len(self._open)
 
+    def drain(self) -> None:
+        """Keep no connection after the exchange that is on it."""
+        self.draining = True
+        for exchange in self._open:
+            exchange.keep_no_longer()
+
     async def finished(self, seconds: float) -> bool:
         """Wait until no exchange is left; return whether that came within `seconds`."""
         if self._open:

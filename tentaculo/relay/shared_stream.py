@@ -33,9 +33,11 @@ class SharedStream:
     __slots__ = (
         "_clients",
         "_deadlines",
+        "_denial",
         "_fresh",
         "_given",
         "_head",
+        "_is_closed",
         "_lagging",
         "_linger_until",
         "_live",
@@ -68,11 +70,13 @@ class SharedStream:
         self._given = b""  # what the ids of this epoch begin with
         self._retry = self._settings.retry
         self._head: SharedHead | None = None
+        self._denial: SharedHead | None = None
         self._clients: set[Subscription] = set()
         self._waiting: dict[Subscription, None] = {}
         self._fresh: dict[Subscription, None] = {}
         self._live: dict[Subscription, None] = {}
         self._lagging: dict[Subscription, None] = {}
+        self._is_closed = False
         self._spoken_at = self._deadlines.clock()
         self._linger_until = NEVER
         self.deadline = NEVER
@@ -96,7 +100,9 @@ class SharedStream:
         client.attach(self)
         self._linger_until = NEVER
         self._plan.metrics.shared_client_joined()
-        if self._head is None:
+        if self._denial is not None:
+            client.open(self._denial)  # it came just before the stream is over
+        elif self._head is None:
             self._waiting[client] = None
         else:
             self._admit(client, self._head)
@@ -114,6 +120,8 @@ class SharedStream:
             self._linger()
 
     def _linger(self) -> None:
+        if self._is_closed:
+            return
         if self._head is None:
             self._on_idle()  # nobody waits for the upstream's answer any more
             return
@@ -176,6 +184,7 @@ class SharedStream:
 
     def denied(self, head: SharedHead) -> None:
         """Pass on that there is no stream to be had."""
+        self._denial = head
         for client in tuple(self._clients):
             client.open(head)
 
@@ -202,7 +211,9 @@ class SharedStream:
                 client.first_event()
 
     def _numbered(self, block: Block, number: int) -> Block:
-        return with_id(block, b"%b%d" % (self._given, number)) if block.is_event else block
+        if not block.is_event and block.id is None:
+            return block
+        return with_id(block, b"%b%d" % (self._given, number))
 
     def _send(self, blocks: Sequence[Block]) -> None:
         now = self._spoken_at = self._deadlines.clock()
@@ -228,10 +239,12 @@ class SharedStream:
 
     def closed(self, error: GatewayError | None) -> None:
         """End everyone: with a fault of the upstream's, or in good order with its stream."""
+        self._is_closed = True  # clients that have a task of their own leave after this
         for client in tuple(self._clients):
             if error is None:
                 client.end()
             else:
+                client.detach()  # now: its exchange may end later, when there is another such stream
                 client.finish(type(error)(error.reason, headers=error.headers))
         if self._head is not None:
             self._plan.metrics.shared_stream_closed()

@@ -49,7 +49,7 @@ class SharedStreams:
         # Where the replay is the gateway's, the upstream has none, and would go on from now in silence.
         first_id = b"" if settings is not None and settings.replay is not None else last_event_id
         stream = self._streams[key] = SharedStream(
-            relay, plan, lambda: self._give_up(key), first_id=first_id, new_epoch=self._new_epoch
+            relay, plan, lambda: self._give_up(key, stream), first_id=first_id, new_epoch=self._new_epoch
         )
         source = SharedSource(relay, plan, sharing, wanted, stream)
         self._tasks[key] = relay.loop.create_task(self._carry(key, stream, source), name="shared stream")
@@ -76,14 +76,14 @@ class SharedStreams:
         if stop:
             task.cancel()
 
-    def _give_up(self, key: StreamKey) -> None:
+    def _give_up(self, key: StreamKey, stream: SharedStream) -> None:
         """Stop a stream that nobody wants; whoever comes now gets another one."""
-        if key in self._streams:
+        if self._streams.get(key) is stream:
             self._forget(key, stop=True)
 
     async def aclose(self) -> None:
         """Stop all of them and wait until they have let go of their upstreams."""
-        for key in tuple(self._streams):
-            self._give_up(key)
+        for key, stream in tuple(self._streams.items()):
+            self._give_up(key, stream)
         if self._ending:
             await asyncio.wait(self._ending)

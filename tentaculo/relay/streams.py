@@ -45,7 +45,8 @@ class Streams:
     """
 
     def __init__(self, limit: int) -> None:
-        self.draining = False  # no stream opens any more
+        self.draining = False  # no stream is asked for any more
+        self.closed = False  # none opens any more either
         self._limit = limit
         self._open: dict[Endable, Claim] = {}
         self._counts: dict[Key, int] = {}
@@ -58,9 +59,12 @@ class Streams:
         return list(self._open)
 
     def check_room(self, claim: Claim) -> None:
-        """Return where a stream may open.  Raises Draining, TooManyStreams or TooManyStreamsHere."""
+        """Return where a stream may be asked for.  Raises Draining, TooManyStreams or TooManyStreamsHere."""
         if self.draining:
             raise Draining("draining", headers=SOON)
+        self._check_limits(claim)
+
+    def _check_limits(self, claim: Claim) -> None:
         if len(self._open) >= self._limit:
             raise TooManyStreams("streams", headers=RETRY_AFTER)
         for key, limit in _bounds(claim):
@@ -70,8 +74,10 @@ class Streams:
                 raise refusal(name, headers=RETRY_AFTER)
 
     def opened(self, stream: Endable, claim: Claim) -> None:
-        """Count a stream.  Raises what `check_room` does."""
-        self.check_room(claim)
+        """Count a stream, one that was asked for before the drain too.  Raises what `check_room` does."""
+        if self.closed:
+            raise Draining("draining", headers=SOON)
+        self._check_limits(claim)
         self._open[stream] = claim
         for key, _ in _bounds(claim):
             self._counts[key] = self._counts.get(key, 0) + 1

@@ -143,7 +143,7 @@ class Subscription(Delivery):
     def write(self, frame: bytes, data: bytes) -> None:
         """Write what all live clients get, framed once for all of them, or as it is for HTTP/1.0."""
         transport = self._transport
-        if transport is not None:
+        if transport is not None and not transport.is_closing():
             transport.write(frame if self.chunked else data)
 
     def catch_up(self, stream: SharedStream) -> bool:

@@ -98,8 +98,6 @@ def with_id(block: Block, id: bytes) -> Block:
     text = block.data
     if text.startswith(b"id") or text.find(b"\nid") >= 0:
         text = b"\n".join([line for line in text.split(b"\n") if line[:3] not in _IDS])
-    # Nothing but the blank line is left where it was all ids.
-    text = text.lstrip(b"\n") or b"\n"
     return Block(b"id: " + id + b"\n" + text, id, is_event=block.is_event, retry=block.retry)
 
 

@@ -184,9 +184,21 @@ def test_draining_lets_no_stream_open() -> None:
     streams = Streams(1)
     stream = OpenStream(streams)
     streams.draining = True
-    error = refused(streams, ANYONE)
-    assert (type(error), error.reason, error.headers) == (Draining, "draining", (("Retry-After", "1"),))
+    with pytest.raises(Draining) as refused:
+        streams.check_room(ANYONE)
+    assert (refused.value.reason, refused.value.headers) == ("draining", (("Retry-After", "1"),))
     assert stream.reasons == []
+
+
+def test_streams_on_their_way_open_until_the_last_wave() -> None:
+    """One that was asked for before the drain still opens, to be told; none does once the waves are over."""
+    streams = Streams(2)
+    streams.draining = True
+    OpenStream(streams)
+    streams.closed = True
+    with pytest.raises(Draining):
+        OpenStream(streams)
+    assert len(streams) == 1
 
 
 def test_all_streams_end_for_one_reason() -> None:
