@@ -8,14 +8,16 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from scripts.benchmarks import calls, tokens
+from scripts.benchmarks import calls, stream_report, stream_samples, streams, tokens
+from scripts.benchmarks.event_backend import SMALLEST_EVENT
 from scripts.benchmarks.form import choose_form, find_python
 from scripts.benchmarks.peers import PEERS
 from scripts.benchmarks.report import as_json, as_markdown
 from scripts.benchmarks.samples import judge
+from scripts.benchmarks.stream_peers import CASES, MAKERS
 from scripts.benchmarks.tools import ToolMissing
 
 INTERRUPTED = 130
@@ -28,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(options.run(options))
-    except (ToolMissing, calls.BenchFailed, tokens.TokensFailed) as error:
+    except (ToolMissing, calls.BenchFailed, streams.StreamsFailed, tokens.TokensFailed) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -61,6 +63,26 @@ def _run_tokens(options: argparse.Namespace) -> int:
     return 0 if not options.goals or result.met else 1
 
 
+def _run_streams(options: argparse.Namespace) -> int:
+    python = None if options.python is None else find_python(options.python, options.origin)
+    asked = streams.Options(
+        rounds=options.rounds,
+        seconds=options.seconds,
+        streams=options.streams,
+        rate=options.rate,
+        size=options.size,
+        peers=options.peers,
+        cases=options.cases,
+        form=choose_form(python, pure=options.pure),
+    )
+    result = streams.run(asked, _say)
+    verdicts = [stream_samples.judge(result.samples, goal) for goal in stream_samples.GOALS]
+    if options.json is not None:
+        (options.origin / options.json).write_text(stream_report.as_json(result, verdicts))
+    print(stream_report.as_markdown(result, verdicts, with_goals=options.goals))
+    return 0 if not options.goals or all(verdict.met for verdict in verdicts) else 1
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
@@ -80,7 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     plain.add_argument("--rounds", type=_positive, default=15, help="how often each peer is measured (15)")
     plain.add_argument("--seconds", type=_positive, default=2, help="length of one measurement (2)")
     plain.add_argument("--connections", type=_positive, default=64, help="keep-alive connections (64)")
-    plain.add_argument("--peers", type=_peers, default=tuple(PEERS), help=f"some of {','.join(PEERS)} (all)")
+    plain.add_argument(
+        "--peers", type=_some_of(PEERS), default=tuple(PEERS), help=f"some of {','.join(PEERS)} (all)"
+    )
     plain.add_argument(
         "--python", metavar="FILE", help="compiles for this one and runs what is Python (build/venv's)"
     )
@@ -89,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     plain.add_argument("--no-goals", dest="goals", action="store_false", help="only print, and exit with 0")
     plain.set_defaults(run=_run_calls)
     _add_tokens(commands)
+    _add_streams(commands)
     return parser
 
 
@@ -107,6 +132,36 @@ def _add_tokens(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     steps.set_defaults(run=_run_tokens)
 
 
+def _add_streams(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    held = commands.add_parser(
+        "streams",
+        help="open event streams, relayed and shared",
+        description="Streams: CPU time of an event and memory of an open stream, of each peer.",
+        epilog="Example: scripts/bench streams --rounds 1 --seconds 2 --cases relayed --no-goals",
+    )
+    held.add_argument("--rounds", type=_positive, default=5, help="how often each peer is measured (5)")
+    held.add_argument("--seconds", type=_positive, default=5, help="length of one measurement (5)")
+    held.add_argument("--streams", type=_positive, default=1000, help="how many are open at a time (1000)")
+    held.add_argument("--rate", type=_positive, default=10, help="events a second of each stream (10)")
+    held.add_argument("--size", type=_event_size, default=200, help="bytes of an event (200)")
+    held.add_argument(
+        "--peers", type=_some_of(MAKERS), default=tuple(MAKERS), help=f"some of {','.join(MAKERS)} (all)"
+    )
+    held.add_argument("--cases", type=_some_of(CASES), default=CASES, help=f"some of {','.join(CASES)} (all)")
+    held.add_argument("--python", metavar="FILE", help="compiles for this one and runs it (build/venv's)")
+    held.add_argument("--pure", action="store_true", help="measure the sources as they are, not compiled")
+    held.add_argument("--json", type=Path, metavar="FILE", help="write every sample there too")
+    held.add_argument("--no-goals", dest="goals", action="store_false", help="only print, and exit with 0")
+    held.set_defaults(run=_run_streams)
+
+
+def _event_size(text: str) -> int:
+    value = int(text)
+    if value < SMALLEST_EVENT:
+        raise argparse.ArgumentTypeError(f"must be at least {SMALLEST_EVENT}")
+    return value
+
+
 def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -114,12 +169,15 @@ def _positive(text: str) -> int:
     return value
 
 
-def _peers(text: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(text.split(",")))
-    unknown = [name for name in names if name not in PEERS]
-    if unknown:
-        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(PEERS)}")
-    return names
+def _some_of(known: Collection[str]) -> Callable[[str], tuple[str, ...]]:
+    def parse(text: str) -> tuple[str, ...]:
+        names = tuple(dict.fromkeys(text.split(",")))
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(known)}")
+        return names
+
+    return parse
 
 
 if __name__ == "__main__":

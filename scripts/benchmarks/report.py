@@ -69,37 +69,39 @@ def as_json(result: Result, verdicts: Sequence[Verdict]) -> str:
     return json.dumps(whole, indent=2) + "\n"
 
 
+def cell(value: Spread, style: str) -> str:
+    """Show a median with its extremes, each in `style`."""
+    return f"{value.median:{style}} ({value.low:{style}} to {value.high:{style}})"
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table whose first column is text and whose others are figures."""
+    rule = ["---", *("---:" for _ in heads[1:])]
+    return [f"| {' | '.join(row)} |" for row in (heads, rule, *rows)]
+
+
 def _figures(result: Result) -> list[str]:
     rows = [
-        [name, *(_cell(spread_of(result.samples, name, figure), style) for _, figure, style in COLUMNS)]
+        [name, *(cell(spread_of(result.samples, name, figure), style) for _, figure, style in COLUMNS)]
         for name, _ in result.versions
     ]
-    return _table(["peer", *(title for title, _, _ in COLUMNS)], rows)
+    return table(["peer", *(title for title, _, _ in COLUMNS)], rows)
 
 
 def _ratios(verdicts: Sequence[Verdict], *, with_goals: bool) -> list[str]:
     rows = [
         [
             verdict.goal.against,
-            _cell(verdict.ratio, ".2f") if verdict.ratio else "not measured",
+            cell(verdict.ratio, ".2f") if verdict.ratio else "not measured",
             *(_outcome(verdict) if with_goals else ()),
         ]
         for verdict in verdicts
     ]
     heads = ["requests per CPU-second against", "ratio", *(["goal", "result"] if with_goals else [])]
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
 def _outcome(verdict: Verdict) -> tuple[str, str]:
     if verdict.goal.at_least is None:
         return "none", "shown only"
     return f"≥ {verdict.goal.at_least:g}", "met" if verdict.met else "**not met**"
-
-
-def _cell(value: Spread, style: str) -> str:
-    return f"{value.median:{style}} ({value.low:{style}} to {value.high:{style}})"
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    rule = ["---", *("---:" for _ in heads[1:])]
-    return [f"| {' | '.join(row)} |" for row in (heads, rule, *rows)]

@@ -37,6 +37,8 @@ REOPEN_SECONDS = 30.0
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 5.0
 AFTER_GOOD_END = 1.0
+# Who holds a silent stream for so long is there, and has nothing to say.
+THERE_SECONDS = 5.0
 OK = 200
 _ACCEPT = b"Accept: text/event-stream\r\n"
 # With these an upstream says that it may have the stream later.
@@ -68,6 +70,7 @@ class SharedSource:
         self._upstream: UpstreamConnection | None = None
         self._ended: asyncio.Future[GatewayError | None] | None = None
         self._has_spoken = False
+        self._opened_at = NEVER
         self._is_over = False
 
     async def run(self) -> GatewayError | None:
@@ -78,11 +81,11 @@ class SharedSource:
         clock, failures = self._relay.deadlines.clock, 0
         away_since = clock()
         while True:
-            self._has_spoken = False
+            self._has_spoken, self._opened_at = False, NEVER
             error = await self._carry()
             if self._is_over or not self._stream.is_open:
                 return error
-            if self._has_spoken:
+            if self._has_spoken or clock() - self._opened_at >= THERE_SECONDS:
                 away_since, failures = clock(), 0
             elif clock() - away_since > REOPEN_SECONDS:
                 return error
@@ -178,7 +181,7 @@ class SharedSource:
         self._end(None)
 
     def _open(self, head: ReplyHead) -> None:
-        again = self._stream.is_open
+        again, self._opened_at = self._stream.is_open, self._relay.deadlines.clock()
         if again and not self._asked_after:
             self._stream.resumed_blindly()
         self._stream.opened(self._shared_head(head))

@@ -16,7 +16,16 @@ from tentaculo.wire.target import Target
 # Of one client each: whoever sends them gets a stream that no other principal has.
 _PERSONAL = frozenset({b"cookie", b"authorization"})
 # Of the one reply that many clients get, at other times.
-_OF_ONE_REPLY = ("Set-Cookie", "Date", "Age", "Content-Length", "ETag", "Last-Modified", "Expires")
+_OF_ONE_REPLY = (
+    "Set-Cookie",
+    "Date",
+    "Age",
+    "Content-Length",
+    "ETag",
+    "Last-Modified",
+    "Expires",
+    "X-Request-Id",
+)
 
 StreamKey = tuple[str, str, bytes, str]
 

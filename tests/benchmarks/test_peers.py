@@ -14,8 +14,25 @@ import yaml
 from scripts.benchmarks.form import PROJECT, Form
 from scripts.benchmarks.peers import BODY, CONFIGS, PEERS, REPLY_BYTES, TOKEN, Place, write_config
 
-VALUES = {"PORT": "8001", "ADMIN": "8002", "BACKEND": "8003", "TOKEN": TOKEN, "LOG": "/x.log", "BODY": BODY}
-TEMPLATES = ["backend.conf", "nginx.conf", "envoy.yaml", "tentaculo.yaml"]
+VALUES = {
+    "PORT": "8001",
+    "ADMIN": "8002",
+    "BACKEND": "8003",
+    "TOKEN": TOKEN,
+    "LOG": "/x.log",
+    "BODY": BODY,
+    "STREAM": "{}",
+    "STREAMS": "9",
+    "CONNECTIONS": "20",
+}
+TEMPLATES = [
+    "backend.conf",
+    "nginx.conf",
+    "envoy.yaml",
+    "tentaculo.yaml",
+    "streams-nginx.conf",
+    "streams-tentaculo.yaml",
+]
 
 
 def test_body() -> None:
