@@ -10,9 +10,10 @@ import pytest
 
 from tests.browser.cable import Cable
 from tests.browser.pages import PageServer
+from tests.browser.stage import Stage
 from tests.fakes.chromium import Chromium, ChromiumMissing, Context, Page
 from tests.fakes.sse_server import SseServer
-from tests.functional.conftest import start_gateway
+from tests.functional.conftest import StartGateway, start_gateway
 
 __all__ = ["start_gateway"]
 
@@ -35,6 +36,12 @@ class StartCable(Protocol):
     """Lays a cable to a port."""
 
     def __call__(self, port: int) -> Awaitable[Cable]: ...
+
+
+class StartStage(Protocol):
+    """Starts a stage; `stream` and `more` are inside the YAML mappings of its routes for streams."""
+
+    def __call__(self, *, stream: str = ..., more: str = ...) -> Awaitable[Stage]: ...
 
 
 @pytest.fixture(scope="session")
@@ -111,3 +118,33 @@ async def start_cable() -> AsyncIterator[StartCable]:
             return cable
 
         yield start
+
+
+@pytest.fixture(params=["direct", "gateway"])
+async def start_stage(
+    request: pytest.FixtureRequest, start_gateway: StartGateway
+) -> AsyncIterator[StartStage]:
+    """Start stages, without a gateway and behind one; each is stopped at the end.
+
+    A test may also ask for `gateway-only` and `gateway-shared`: behind a gateway whose route is for
+    streams only, or for shared ones.
+    """
+    async with AsyncExitStack() as stack:
+
+        async def start(*, stream: str = "", more: str = "") -> Stage:
+            stage = Stage()
+            await stage.upstream.start()
+            stack.push_async_callback(stage.upstream.stop)
+            if request.param != "direct":
+                stage.gateway = await start_gateway(stage.file(stream, more))
+            if request.param in ("gateway-only", "gateway-shared"):
+                stage.route = request.param.removeprefix("gateway-")
+            return stage
+
+        yield start
+
+
+@pytest.fixture
+async def stage(start_stage: StartStage) -> Stage:
+    """A stage."""
+    return await start_stage()
