@@ -182,7 +182,10 @@ class Answer(Delivery):
             stream = self._plan.settings.stream
             seconds = stream.idle_timeout if stream is not None else None
             self._ask.idle_timeout = NEVER if seconds is None else seconds
-            self._upstream.deadline = NEVER if seconds is None else self._upstream.active_at + seconds
+            if seconds is None or self.uploading:  # what is awaited then is the client's
+                self._upstream.deadline = NEVER
+            else:
+                self._upstream.deadline = self._upstream.active_at + seconds
 
     def _greet(self) -> bytes:
         """Begin to follow the events; return what is said before the upstream's first byte."""

@@ -63,6 +63,15 @@ def test_anything_else_proves_nobody(token: bytes) -> None:
     assert Principals([ONE, ANOTHER]).authenticate(token) is None
 
 
+def test_limit_of_streams_is_the_principals() -> None:
+    """Whichever of its tokens proves it, and by a grant too, a principal brings its own limit along."""
+    limited = PrincipalSettings(name="one", digests=ONE.digests, max_streams=3)
+    principals = Principals([limited, ANOTHER])
+    proved = [principals.authenticate(token) for token in (OLD, NEW, OTHER)]
+    proved.append(principals.holder("one", fingerprint(digest(NEW))))
+    assert [found and found.max_streams for found in proved] == [3, 3, None, 3]
+
+
 def test_nobody_is_known_without_principals() -> None:
     """No configured principal means that no token is good."""
     assert Principals([]).authenticate(OLD) is None

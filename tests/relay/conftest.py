@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
@@ -34,8 +34,8 @@ async def upstream() -> AsyncIterator[ScriptedUpstream]:
     await scripted.stop()
 
 
-@pytest.fixture
-async def start_front(caplog: pytest.LogCaptureFixture) -> AsyncIterator[StartFront]:
+@asynccontextmanager
+async def running_fronts(caplog: pytest.LogCaptureFixture) -> AsyncIterator[StartFront]:
     """Start fronts from YAML text; none may make a library complain, or forget an exchange."""
     async with AsyncExitStack() as stack:
 
@@ -46,6 +46,13 @@ async def start_front(caplog: pytest.LogCaptureFixture) -> AsyncIterator[StartFr
             stack.push_async_callback(front.aclose)
             return front
 
+        yield start
+
+
+@pytest.fixture
+async def start_front(caplog: pytest.LogCaptureFixture) -> AsyncIterator[StartFront]:
+    """Start fronts, which end with the test."""
+    async with running_fronts(caplog) as start:
         yield start
 
 

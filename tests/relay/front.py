@@ -92,6 +92,7 @@ class Front:
         self.listener.pre_shutdown()
         await self.listener.shutdown(1)
         await eventually(lambda: self.listener.open_connections == 0)
+        await self.relay.shared.aclose()
         await self.relay.released()
         await self.tokens.close()
         for snapshot in self._snapshots:

@@ -17,6 +17,7 @@ from tentaculo.access.standings import Standings
 from tentaculo.config.settings import PrincipalSettings, RouteSettings, Server, Settings, UpstreamSettings
 from tentaculo.errors import GatewayError, TooManyStreams
 from tentaculo.relay.answer import Answer
+from tentaculo.relay.delivery import Delivery
 from tentaculo.relay.opening import own_cookies
 from tentaculo.relay.plan import RoutePlan, compile_route
 from tentaculo.relay.request import Request
@@ -156,7 +157,7 @@ class Relayed:
 
     `done` holds what the answer said at its end; `streams` the answers that opened a stream, of
     which there is `room` for one or none; a client that is `gone` has no transport any more;
-    `denials` are the statuses by which the upstream said that it has no stream.
+    `first_events` counts how often a first event was told of; `denials` are the statuses by which the upstream said that it has no stream.
     """
 
     def __init__(
@@ -174,7 +175,8 @@ class Relayed:
         self.upstream = upstream
         self.client = RecordingTransport()
         self.done: list[GatewayError | None] = []
-        self.streams: list[Answer] = []
+        self.streams: list[Delivery] = []
+        self.first_events = 0
         self.denials: list[int] = []
         self._room = room
         self.answer = Answer(
@@ -191,11 +193,15 @@ class Relayed:
         self.answer.attach(upstream.connection, ask)
         upstream.connection.ask(ask, REQUEST, whole=whole)
 
-    def stream_opening(self, answer: Answer) -> None:
+    def stream_opening(self, delivery: Delivery) -> None:
         """Count a stream."""
         if not self._room:
             raise TooManyStreams("streams")
-        self.streams.append(answer)
+        self.streams.append(delivery)
+
+    def first_event(self) -> None:
+        """Count it."""
+        self.first_events += 1
 
     def stream_denied(self, status: int) -> None:
         """Note it, and let it pass."""

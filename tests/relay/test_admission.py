@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from tentaculo.access.principals import Principal
+from tentaculo.config.settings import StreamSettings
+from tentaculo.relay.admission import Admission
+from tentaculo.relay.streams import Claim
 from tests.fakes.client import Fields, request, told
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.configuration import configuration
 from tests.functional.running import GOOD, TOKEN
 from tests.relay.conftest import StartFront
 from tests.relay.front import Front
+from tests.relay.parts import parsed_request
 
 ROUTES = """
 routes:
@@ -126,6 +133,62 @@ async def test_no_room_for_another_stream(front: Front, upstream: ScriptedUpstre
     assert (await front.call()).status == 200, "an ordinary route needs no room"
     upstream.events.put_nowait(None)
     await front.logs.wait_for("stream.ended")
+
+
+@pytest.mark.parametrize(
+    ("target", "id_", "query"),
+    [
+        ("/sse/1", b"", None),
+        ("/sse/1?a", b"", "a"),
+        ("/sse/1?a&last_event_id=%C3%B1", "ñ".encode(), "a"),
+        ("/sse/1?last_event_id", b"", None),
+        ("/echo/own?last_event_id=7", b"", "last_event_id=7"),
+    ],
+)
+async def test_where_a_stream_goes_on(target: str, id_: bytes, query: str | None, front: Front) -> None:
+    """On a route with streams the parameter is taken out, and remembered as what the header would say."""
+    found = Admission(front.relay, parsed_request(request("GET", target)))
+    plan = found.decide()
+    assert plan is not None
+    assert found.target is not None
+    assert (found.last_event_id, found.target.query) == (id_, query)
+    fields = found.fields
+    assert fields is not None
+    assert b"".join(fields.kept).count(b"Last-Event-ID: %b\r\n" % id_) == bool(id_)
+
+
+@pytest.mark.parametrize("said", ["plain", "ñ"])
+async def test_where_a_stream_goes_on_by_header(said: str, front: Front) -> None:
+    """It counts before the parameter, and its bytes are kept as they came."""
+    fields = [("Last-Event-ID", said.encode().decode("latin-1"))]
+    found = Admission(front.relay, parsed_request(request("GET", "/sse/1?last_event_id=7", fields)))
+    found.decide()
+    assert found.last_event_id == said.encode()
+    assert found.target is not None
+    assert found.target.query is None
+
+
+async def test_claim(front: Front) -> None:
+    """A stream is claimed for its route, its principal with that one's own limit, and its address."""
+    found = Admission(front.relay, parsed_request(request("GET", "/sse/1")))
+    plan = found.decide()
+    assert plan is not None
+    nobody = Claim("stream", StreamSettings(), None, None, "192.0.2.7")
+    assert found.claim(plan) == nobody
+    found.record.principal = Principal("operator-ui", "", 3)
+    assert found.claim(plan) == replace(nobody, principal="operator-ui", principal_limit=3)
+
+
+async def test_claim_on_a_route_without_options(front: Front) -> None:
+    """An event stream may come from any route; there nothing but the sum of all bounds it."""
+    found = Admission(front.relay, parsed_request(request("GET", "/echo", GOOD)))
+    plan = found.decide()
+    assert plan is not None
+    claim = found.claim(plan)
+    assert (claim.route, claim.settings, claim.principal) == ("everything", StreamSettings(), "operator-ui")
+    front.relay.streams.draining = True
+    found.check_room(plan)
+    front.relay.streams.draining = False
 
 
 FORWARDED: Fields = [

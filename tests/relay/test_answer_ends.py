@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tentaculo.errors import UpstreamProtocolError, UpstreamTimeout
+from tentaculo.upstream.reply import ReplyHead
 from tests.relay.parts import Relayed, Upstream
 from tests.relay.replies import CHUNKED, EVENTS, INTERIM, LAST, OK, PLAIN, STREAM, TYPE
 
@@ -135,4 +136,14 @@ async def test_client_that_is_gone(backend: Upstream) -> None:
     backend.sends(INTERIM, CHUNKED, b"2\r\nab\r\n" + LAST)
     assert relayed.done == [None]
     relayed.answer.end()
+    assert relayed.done == [None]
+
+
+async def test_head_that_still_comes(backend: Upstream) -> None:
+    """Where nothing feeds it any more, there is no time to bound either."""
+    relayed = Relayed(backend, STREAM)
+    relayed.answer.detach()
+    head = ReplyHead()
+    head.status = 200
+    relayed.answer.reply_received(head, [], ended=True)
     assert relayed.done == [None]

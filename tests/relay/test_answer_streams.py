@@ -4,32 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tentaculo.config.settings import RouteSettings
+from tentaculo.config.settings import RouteSettings, StreamSettings
 from tentaculo.errors import GatewayError, NotAnEventStream, TooManyStreams, UpstreamRedirect, UpstreamTimeout
-from tentaculo.relay.answer import is_event_stream
-from tests.relay.parts import Relayed, Upstream
+from tests.relay.parts import Relayed, Upstream, route_of
 from tests.relay.replies import CHUNKED, EVENTS, OK, PLAIN, PUBLIC, STREAM, TOKEN_STREAM, TYPE
-
-TYPES = {
-    b"text/event-stream": True,
-    b"Text/Event-Stream": True,
-    b"text/event-stream;charset=utf-8": True,
-    b"text/event-stream \t; charset=utf-8": True,
-    b"text/event-stream ": True,
-    b"text/event-stream, text/html": False,
-    b"text/event-streams": False,
-    b"text/event-stream x": False,
-    b"text/event": False,
-    b"application/json; a=text/event-stream": False,
-    b"": False,
-}
-
-
-@pytest.mark.parametrize(("content_type", "is_stream"), TYPES.items(), ids=[t.decode() for t in TYPES])
-def test_type_of_an_event_stream(content_type: bytes, is_stream: bool) -> None:
-    """Only the whole media type counts, in any case and with any parameters."""
-    assert is_event_stream(content_type) is is_stream
-
 
 JSON = b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 EMPTY = b"Content-Length: 0\r\n\r\n"
@@ -140,3 +118,52 @@ async def test_streams_may_be_silent(
     backend.sends(b"1\r\n\n\r\n")
     backend.pass_time(3600)
     assert relayed.done == []
+
+
+IMPATIENT = route_of(stream=StreamSettings(idle_timeout=10.0))
+
+
+@pytest.mark.parametrize("reply", [EVENTS, CHUNKED], ids=["stream", "other reply"])
+async def test_idle_timeout(reply: bytes, backend: Upstream) -> None:
+    """A route may bound the silence; it counts from the upstream's last bytes, and a beat is none of them."""
+    relayed = Relayed(backend, IMPATIENT)
+    backend.pass_time(25)  # the wait for the head is another matter
+    backend.sends(reply)
+    backend.pass_time(9)
+    backend.sends(b"1\r\n\n\r\n")
+    backend.pass_time(9)
+    relayed.answer.beat(b": beat\n\n")
+    assert relayed.done == []
+    backend.pass_time(1)
+    (error,) = relayed.done
+    assert isinstance(error, UpstreamTimeout)
+    assert error.reason == "idle"
+    assert backend.transport.aborted
+
+
+async def test_idle_time_stands_still_for_a_slow_client(backend: Upstream) -> None:
+    """While it takes nothing the upstream can't be heard, and has its full time again afterwards."""
+    relayed = Relayed(backend, IMPATIENT)
+    backend.sends(EVENTS)
+    relayed.answer.client_paused()
+    backend.pass_time(3600)
+    relayed.answer.client_resumed()
+    backend.pass_time(9)
+    assert relayed.done == []
+    backend.pass_time(1)
+    assert isinstance(relayed.done[0], UpstreamTimeout)
+
+
+async def test_idle_time_stands_still_during_an_upload(backend: Upstream) -> None:
+    """A stream that opens before the request is whole waits for the client, until that has said all."""
+    relayed = Relayed(backend, IMPATIENT, whole=False)
+    relayed.answer.uploading = True
+    backend.sends(EVENTS)
+    backend.pass_time(3600)
+    assert relayed.done == []
+    relayed.answer.uploading = False
+    backend.connection.finish_request()
+    backend.pass_time(9)
+    assert relayed.done == []
+    backend.pass_time(1)
+    assert isinstance(relayed.done[0], UpstreamTimeout)

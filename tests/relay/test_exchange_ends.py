@@ -143,7 +143,7 @@ async def test_stream_of_an_upstream_that_ends(warm: bool, front: Front, upstrea
     upstream.events.put_nowait(None)
     assert await client.until(b"0\r\n\r\n")
     event = await front.logs.wait_for("stream.ended")
-    assert (event["end_reason"], event["bytes_out"]) == ("upstream_closed", 9)
+    assert (event["end_reason"], event["bytes_out"], event["events"]) == ("upstream_closed", 9, 1)
     assert len(front.logs.named("stream.opened")) == 1
     assert len(front.logs.named("request.finished")) == warm
     assert len(front.relay.streams) == 0
@@ -154,7 +154,8 @@ async def test_stream_that_the_gateway_ends(warm: bool, front: Front, upstream: 
     """It ends in good order, and the upstream is let go."""
     client, exchange = await opened(front, upstream, warm=warm)
     front.relay.streams.end_all("draining")
-    assert await client.rest() == b"2e\r\n%b\r\n0\r\n\r\n" % last_event("draining")
+    words = last_event("draining", 6.0)
+    assert await client.rest() == b"%x\r\n%b\r\n0\r\n\r\n" % (len(words), words)
     await exchange.gone()
     assert (await front.logs.wait_for("stream.ended"))["end_reason"] == "draining"
 

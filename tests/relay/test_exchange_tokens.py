@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tentaculo.relay.last_words import last_event
+from tentaculo.relay.delivery import chunk
+from tentaculo.relay.last_words import BEAT, last_event
 from tests.fakes.client import RawClient, request, told
 from tests.fakes.gates import eventually
 from tests.fakes.upstream import Exchange, ScriptedUpstream
@@ -32,8 +33,8 @@ async def front(start_front: StartFront, upstream: ScriptedUpstream) -> Front:
 
 def ended(reason: str) -> bytes:
     """What a client reads last of a stream that the gateway ends."""
-    words = last_event(reason)
-    return b"%x\r\n%b\r\n" % (len(words), words) + LAST
+    words = last_event(reason, 6.0)  # the front spreads as far as may be
+    return chunk(words) + LAST
 
 
 async def opened(front: Front, upstream: ScriptedUpstream, name: str) -> tuple[RawClient, Exchange, str]:
@@ -105,7 +106,7 @@ async def test_lease_is_renewed(front: Front, upstream: ScriptedUpstream) -> Non
         await front.upkeep.look()
     assert len(front.relay.streams) == 1
     await open_stream(front, upstream, "query", token)
-    assert await client.rest() == ended("superseded")
+    assert await client.rest() == chunk(BEAT) * 10 + ended("superseded"), "it beats every 15 s, too"
 
 
 # Revocation.

@@ -166,12 +166,14 @@ def test_guard_of_the_route() -> None:
         plan_of(route_of(enabled=False)).guard.admit([TOKEN])
 
 
-def test_token_stream_is_a_stream_that_the_upstream_checks() -> None:
-    """The rules of token-opened streams bind where access is the upstream's, and nowhere else."""
+def test_routes_that_carry_streams_only() -> None:
+    """Their rules bind where access is the upstream's or the stream is shared; options alone bind nobody."""
     stream = StreamSettings()
-    assert plan_of(route_of(access=Access.UPSTREAM, stream=stream)).is_token_stream
-    assert not plan_of(route_of(stream=stream)).is_token_stream
-    assert not plan_of(route_of(access=Access.PUBLIC, stream=stream)).is_token_stream
+    assert plan_of(route_of(access=Access.UPSTREAM, stream=stream)).is_stream_only
+    assert plan_of(route_of(stream=StreamSettings(shared=True))).is_stream_only
+    assert not plan_of(route_of(stream=stream)).is_stream_only
+    assert not plan_of(route_of(access=Access.PUBLIC, stream=stream)).is_stream_only
+    assert not plan_of(route_of()).is_stream_only
 
 
 def test_timeouts_are_the_routes() -> None:
@@ -190,7 +192,7 @@ TOKENS = route_of(
 def test_token_opens_a_stream_that_no_cache_keeps() -> None:
     """Whatever the upstream says of it, such a reply is not stored; it varies by the credential header."""
     plan = plan_of(TOKENS)
-    assert plan.is_token_stream
+    assert plan.is_stream_only
     assert plan.opening is not None
     assert plan.private_line == b"Cache-Control: no-store\r\n"
     assert plan.vary_line == b"Vary: X-VX11-Token\r\n"
@@ -205,6 +207,9 @@ UNENCODED = {
     "no stream": (route_of(), False),
     "stream": (route_of(stream=StreamSettings()), True),
     "stream without a last event": (route_of(stream=StreamSettings(last_event=False)), False),
+    "stream that beats": (route_of(stream=StreamSettings(last_event=False, heartbeat=9.0)), True),
+    "stream with a time to come again": (route_of(stream=StreamSettings(last_event=False, retry=9.0)), True),
+    "shared stream": (route_of(stream=StreamSettings(last_event=False, shared=True)), True),
     "stream that tokens open": (TOKENS, True),
 }
 

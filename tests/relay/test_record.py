@@ -257,6 +257,7 @@ async def test_stream_that_ends(
     record = desk.record()
     record.stream_opened((), "")
     answer = desk.answer(STREAM, b"data")
+    answer.events = 3
     desk.lines.clear()
     desk.clock.advance(10.0)
     if happens is not None:
@@ -264,7 +265,7 @@ async def test_stream_that_ends(
     record.stream_ended(answer, (), given)
     event = desk.event
     assert (event["event"], event["end_reason"], event["status"]) == ("stream.ended", reason, 200)
-    assert (event["bytes_out"], event["duration_ms"]) == (4, 11500.0)
+    assert (event["events"], event["bytes_out"], event["duration_ms"]) == (3, 4, 11500.0)
     assert desk.count("streams_open", route="api") == 0
     assert desk.count("streams_ended_total", route="api", reason=reason) == 1
     assert desk.count("stream_duration_seconds_sum", route="api") == 11.5
@@ -279,6 +280,14 @@ async def test_broken_stream_is_the_upstreams_fault(desk: Desk) -> None:
     record.stream_ended(desk.answer(STREAM), (), None)
     assert (desk.event["code"], desk.event["reason"]) == ("upstream_timeout", "idle")
     assert desk.count("upstream_faults_total", upstream="backend", kind="upstream_timeout") == 1
+
+
+async def test_first_event_of_a_stream(desk: Desk) -> None:
+    """The time from the request up to it is counted."""
+    record = desk.record()
+    record.first_event()
+    assert desk.count("stream_first_event_seconds_sum", route="api") == 1.5
+    assert desk.count("stream_first_event_seconds_count", route="api") == 1
 
 
 @pytest.mark.parametrize("by", ["ephemeral_token", "principal_header", "principal_query"])

@@ -193,14 +193,6 @@ async def test_cutting_a_stream(front: Front, upstream: ScriptedUpstream) -> Non
     assert (await front.logs.wait_for("stream.ended"))["end_reason"] == "draining"
 
 
-async def test_ends_are_spread(front: Front) -> None:
-    """Streams of one age end over its last fifth, each at a time of its own."""
-    moments = iter((0.0, 0.5, 1.0))
-    front.relay.spread = lambda: next(moments)
-    ends = [front.relay.stream_end(100.0) - front.clock.now for _ in range(3)]
-    assert ends == pytest.approx([80.0, 90.0, 100.0])
-
-
 async def test_releases_are_waited_for(front: Front) -> None:
     """What the store is to be told at the end of a stream holds up no exchange, and is not forgotten."""
     front.relay.release(Lease(b"d", 1))
