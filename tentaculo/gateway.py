@@ -27,6 +27,7 @@ from tentaculo.config.settings import Address, Settings
 from tentaculo.relay.draining import Drain
 from tentaculo.relay.listener import Listener
 from tentaculo.relay.relay import Relay
+from tentaculo.relay.shared_streams import DESERTED_LIMIT
 from tentaculo.relay.snapshot import build_snapshot, credential_names
 from tentaculo.relay.streams import Streams
 from tentaculo.telemetry.log_writer import LogWriter
@@ -282,7 +283,7 @@ def prepare_process(settings: Settings) -> None:
     os.close(descriptor)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * settings.limits.connections + RESERVED_DESCRIPTORS
+    wanted = 2 * settings.limits.connections + DESERTED_LIMIT + RESERVED_DESCRIPTORS
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)
     if soft < wanted:

@@ -118,7 +118,7 @@ def _token_store(section: TokenStoreSection | None) -> TokenStoreSettings:
 def _upstream(name: str, section: UpstreamSection, directory: Path) -> UpstreamSettings:
     made = UpstreamSettings(
         name=name,
-        server=present(present(section.servers)[0].url),
+        servers=(present(present(section.servers)[0].url),),
         credential=None if section.credential is None else _credential(section.credential),
         tls=TlsSettings() if section.tls is None else _tls(section.tls, directory),
     )

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from tentaculo.config.addresses import HostName, ListenAddress, TrustedNetwork
+from tentaculo.config.call_models import MaintenanceSection, RateLimitSection, RateSection
 from tentaculo.config.http_fields import (
     AccessWord,
     FieldName,
@@ -30,7 +31,6 @@ from tentaculo.config.scalars import (
     Name,
     OneOrMany,
     OrSingle,
-    PerTime,
     Size,
     Switch,
     Text,
@@ -46,14 +46,33 @@ _SOME = Field(min_length=1)
 _ONE_OR_TWO = Field(min_length=1, max_length=2)
 
 
+class CertificateSection(Section):
+    """A certificate with its key."""
+
+    required = ("certificate", "key")
+
+    certificate: FileName | None = Field(
+        None,
+        description="PEM file of the certificate and those between it and its authority, "
+        "relative to this file.",
+    )
+    key: FileName | None = Field(
+        None, description="PEM file of its private key, without a passphrase, relative to this file."
+    )
+
+
 class ListenSection(Section):
     """An address with a port, such as 0.0.0.0:8000."""
 
     required = ("address",)
-    later = ("tls",)
     short = "address"
 
     address: ListenAddress | None = Field(None, description="Host and port; port 0 lets the system choose.")
+    tls: Many[CertificateSection] = Field(
+        default_factory=list,
+        description="Certificates of an https listener, chosen by the name that the client asks for, "
+        "the first one where none fits; default plain http.",
+    )
 
 
 class AdminSection(Section):
@@ -87,12 +106,13 @@ class TokenStoreSection(Section):
 class LogSection(Section):
     """What is logged, and how."""
 
-    later = ("file",)
-
     level: LogLevel | None = Field(None, description="The least level that is logged; default info.")
     format: LogFormat | None = Field(None, description="Default auto: readable on a terminal, else JSON.")
     sanitize: Many[Text] = Field(
         default_factory=list, description="More parameter names whose values are masked."
+    )
+    file: FileName | None = Field(
+        None, description="File that the log is added to, relative to this file; null (default) for stdout."
     )
 
 
@@ -129,15 +149,6 @@ class DrainSection(Section):
     hard_cap: DrainTime | None = Field(
         None, description="Time after which the rest is cut, from time to 1h; default 9s."
     )
-
-
-class RateSection(Section):
-    """So many in a time, and how many at once."""
-
-    required = ("rate",)
-
-    rate: PerTime | None = Field(None, description="How many in the long run, such as 50/s, 10/m or 1/h.")
-    burst: Count | None = Field(None, description="How many at once; default those of one second.")
 
 
 class PrincipalSection(Section):
@@ -198,7 +209,6 @@ class RouteSection(Section):
     """What is forwarded where, and who may call it; the most specific route wins, whatever the order."""
 
     required = ("name", "path", "upstream")
-    later = ("rate_limit", "maintenance")
 
     name: Name | None = Field(None, description="Shown in logs and metrics.")
     path: RoutePath | None = Field(
@@ -239,6 +249,13 @@ class RouteSection(Section):
     timeouts: TimeoutsSection | None = Field(None, description="Overrides the upstream's.")
     allow_in_path: Many[InPath] = Field(
         default_factory=list, description="What the path may hold although it is refused elsewhere."
+    )
+    rate_limit: RateLimitSection | None = Field(
+        None, description="How often it may be called, null (default) for no limit."
+    )
+    maintenance: MaintenanceSection | None = Field(
+        None,
+        description="Answers every call in the upstream's place: {} or options; null (default) for none.",
     )
 
 

@@ -11,38 +11,39 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
+from tentaculo.config.secret import Secret
+from tentaculo.config.upstream_settings import (
+    Balance,
+    BreakerSettings,
+    HealthCheckSettings,
+    RetrySettings,
+    Server,
+    Timeouts,
+    TlsSettings,
+    UpstreamCredential,
+    UpstreamLimits,
+    UpstreamSettings,
+)
+
+__all__ = [  # what is imported from here and stands elsewhere
+    "Balance",
+    "BreakerSettings",
+    "HealthCheckSettings",
+    "RetrySettings",
+    "Secret",
+    "Server",
+    "Timeouts",
+    "TlsSettings",
+    "UpstreamCredential",
+    "UpstreamLimits",
+    "UpstreamSettings",
+]
+
 Network = IPv4Network | IPv6Network
 
 MEBIBYTE = 1024 * 1024
 
 ISSUE_METHODS = frozenset({"POST"})  # of an issue path
-
-
-class Secret:
-    """A secret text that shows as `***` wherever it is printed."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """Return the secret; call it only where it is put on the wire."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    __str__ = __repr__
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    def __reduce__(self) -> str:  # pickle and copy would spread it
-        raise TypeError("a secret is not serialised")
 
 
 class Access(enum.StrEnum):
@@ -77,6 +78,14 @@ class SameSite(enum.StrEnum):
     NONE = "none"
 
 
+class RatePer(enum.StrEnum):
+    """Whose calls a rate limit counts together."""
+
+    PRINCIPAL = "principal"
+    CLIENT = "client"
+    ROUTE = "route"
+
+
 class Unavailable(enum.StrEnum):
     """What a client with a bound token gets while its stream can't be had."""
 
@@ -92,13 +101,22 @@ class Address:
     port: int
 
 
+@dataclass(frozen=True, slots=True)
+class TlsCertificate:
+    """The PEM files of a certificate with its chain, and of its key."""
+
+    certificate: Path
+    key: Path
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
-    """`level` is a structlog level name; `format` one of auto, json, console."""
+    """`level` is a structlog level name; `format` one of auto, json, console; `file` None is stdout."""
 
     level: str = "info"
     format: str = "auto"
     sanitize: tuple[str, ...] = ()
+    file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,53 +173,6 @@ class PrincipalSettings:
     routes: tuple[str, ...] = ("*",)
     max_streams: int | None = None
     issue_rate: Rate = Rate(rate=50.0, burst=100)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """Seconds. `idle` is between two reads of a reply; `keep_alive` how long an unused connection is kept."""
-
-    connect: float = 2.0
-    response: float = 30.0
-    idle: float = 60.0
-    keep_alive: float = 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """One address of an upstream; `scheme` is http or https."""
-
-    scheme: str
-    host: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TlsSettings:
-    """How an https upstream is verified."""
-
-    ca: Path | None = None
-    server_name: str | None = None
-    verify: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamCredential:
-    """The gateway's own secret for an upstream, sent in `header`."""
-
-    header: str
-    value: Secret
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpstreamSettings:
-    """One service behind the gateway."""
-
-    name: str
-    server: Server
-    timeouts: Timeouts = Timeouts()
-    tls: TlsSettings = TlsSettings()
-    credential: UpstreamCredential | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +251,22 @@ class CorsSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimitSettings:
+    """How often calls of one principal, of one client address, or of the route may come."""
+
+    rate: Rate
+    per: RatePer = RatePer.PRINCIPAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaintenanceSettings:
+    """What every call of the route gets instead of the upstream's response."""
+
+    status: int = 503
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouteSettings:
     """One rule. `timeouts` and `credential_headers` have the upstream's and the file's values filled in."""
 
@@ -296,10 +283,12 @@ class RouteSettings:
     response_headers: HeaderEdits = HeaderEdits()
     forward_credential: bool = False
     credential_headers: tuple[str, ...] = ("X-VX11-Token",)
-    timeouts: Timeouts = Timeouts()
+    timeouts: Timeouts = field(default_factory=Timeouts)
     allow_in_path: frozenset[str] = frozenset()
     ephemeral_token: EphemeralTokenSettings | None = None
     cors: CorsSettings | None = None
+    rate_limit: RateLimitSettings | None = None
+    maintenance: MaintenanceSettings | None = None
 
     @property
     def stream_only(self) -> bool:
@@ -311,7 +300,12 @@ class RouteSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The whole file."""
+    """The whole file.
+
+    `tls` are the certificates of the main listener, the first one for names that none is for; without
+    any it speaks plain HTTP.  `files` are all that was read or named, the file itself first: absolute
+    paths with symbolic links in them.
+    """
 
     principals: tuple[PrincipalSettings, ...]
     upstreams: tuple[UpstreamSettings, ...]
@@ -327,6 +321,8 @@ class Settings:
     admin_digest: bytes | None = None  # SHA-256 of the admin token
     token_store: TokenStoreSettings = field(default_factory=TokenStoreSettings)
     drain: DrainSettings = field(default_factory=DrainSettings)
+    tls: tuple[TlsCertificate, ...] = ()
+    files: tuple[Path, ...] = ()
 
 
 def issue_groups(routes: Iterable[RouteSettings]) -> dict[tuple[str | None, str], list[RouteSettings]]:

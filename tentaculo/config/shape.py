@@ -18,7 +18,6 @@ _COLLECTIONS = frozenset({"principals", "upstreams", "routes"})
 _UNKNOWN = "extra_forbidden"
 _KEY = "[key]"
 _SHAPES = {"list_type": "must be a list", "dict_type": "must be a mapping of keys to values"}
-_LATER_SERVERS = "several servers are known, but not supported by this version"
 
 
 def read_shape(
@@ -54,16 +53,14 @@ def _describe(error: ErrorDetails, document: Document) -> Finding:
     if path[-1] == _KEY:
         return Finding(path[:-1], error["msg"], at_key=True)
     path = path[: document.find(path)[1]]
-    return Finding(path, error["msg"] if kind == SENTENCE else _sentence(kind, path, error.get("ctx", {})))
+    return Finding(path, error["msg"] if kind == SENTENCE else _sentence(kind, error.get("ctx", {})))
 
 
-def _sentence(kind: str, path: YamlPath, context: dict[str, Any]) -> str:
+def _sentence(kind: str, context: dict[str, Any]) -> str:
     if kind == "too_short":
         return f"must hold at least {_items(context['min_length'])}"
     if kind == "too_long":
-        return (
-            _LATER_SERVERS if path[-1] == "servers" else f"must hold at most {_items(context['max_length'])}"
-        )
+        return f"must hold at most {_items(context['max_length'])}"
     return _SHAPES[kind]
 
 

@@ -97,6 +97,11 @@ class Delivery:
                 self._add(words, ended=True)
         self.finish()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether its end was told; the exchange's own may come a moment later."""
+        return self._on_done is None
+
     def count(self) -> None:
         """Bring `bytes_out` and `events` up to date."""
 
@@ -107,7 +112,7 @@ class Delivery:
 
     def beat(self, comment: bytes) -> bool:
         """Write a comment, if the stream is between events and the client takes more; return whether."""
-        if self._paused or not self._may_add:
+        if self._paused or self.is_over or not self._may_add:
             return False
         self._add(comment)
         return True

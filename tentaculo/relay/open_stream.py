@@ -23,7 +23,6 @@ class OpenStream:
     """
 
     __slots__ = (
-        "_beat_at",
         "_beats",
         "_bytes",
         "_delivery",
@@ -44,7 +43,6 @@ class OpenStream:
         heartbeat = stream.heartbeat if stream is not None and beats else None
         max_age = stream.max_age if stream is not None else None
         self._beats = NEVER if heartbeat is None else heartbeat
-        self._beat_at = now
         # Spread, or all would come again at once.
         age = NEVER if max_age is None else max_age * (LEAST_AGE + (1 - LEAST_AGE) * relay.spread())
         self._ends_at = now + age
@@ -65,7 +63,7 @@ class OpenStream:
 
     def end_stream(self, reason: str) -> None:
         """End the stream in good order, for a named reason."""
-        if self.end_reason is not None:
+        if self.end_reason is not None or self._delivery.is_over:
             return
         self.end_reason = reason
         self.deadline = NEVER
@@ -90,8 +88,8 @@ class OpenStream:
         if now >= self._ends_at:
             self.end_stream("deadline")
             return
-        quiet_since = max(self._delivery.quiet_since, self._beat_at)
+        quiet_since = self._delivery.quiet_since
         if now - quiet_since >= self._beats and self._delivery.beat(BEAT):
-            quiet_since = self._beat_at = now
+            quiet_since = now
         # Within an event, or while the client takes nothing, it is tried again at the next tick.
         self.deadline = min(self._ends_at, quiet_since + self._beats)

@@ -39,6 +39,7 @@ LONGEST_DELAY = 5.0
 AFTER_GOOD_END = 1.0
 # Who holds a silent stream for so long is there, and has nothing to say.
 THERE_SECONDS = 5.0
+BLOCKS_A_TURN = 256
 OK = 200
 _ACCEPT = b"Accept: text/event-stream\r\n"
 # With these an upstream says that it may have the stream later.
@@ -85,8 +86,10 @@ class SharedSource:
             error = await self._carry()
             if self._is_over or not self._stream.is_open:
                 return error
-            if self._has_spoken or clock() - self._opened_at >= THERE_SECONDS:
+            if clock() - self._opened_at >= THERE_SECONDS:
                 away_since, failures = clock(), 0
+            elif self._has_spoken:  # there, but if it always ends at once, it is asked ever less often
+                away_since = clock()
             elif clock() - away_since > REOPEN_SECONDS:
                 return error
             self._note_loss(error)
@@ -200,6 +203,9 @@ class SharedSource:
             raise UpstreamProtocolError("event_too_large") from None
         if blocks:
             self._stream.received(blocks)
+        if len(blocks) > BLOCKS_A_TURN and self._upstream is not None:
+            self._upstream.pause_reading()  # others have their turn
+            self._relay.loop.call_soon(self._upstream.resume_reading)
 
     # What is told of it.
 

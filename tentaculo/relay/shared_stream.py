@@ -27,7 +27,7 @@ GRACE_SECONDS = 5.0
 class SharedStream:
     """The clients of one upstream stream; `log` numbers what went to them.
 
-    `on_idle` is called when nobody has wanted it for a while.
+    `on_deserted` is called when its last client has left, `on_idle` when nobody came for a while after that.
     """
 
     __slots__ = (
@@ -42,6 +42,7 @@ class SharedStream:
         "_linger_until",
         "_live",
         "_new_epoch",
+        "_on_deserted",
         "_on_idle",
         "_plan",
         "_retry",
@@ -56,15 +57,16 @@ class SharedStream:
         self,
         relay: Relay,
         plan: RoutePlan,
-        on_idle: Callable[[], None],
         *,
-        first_id: bytes,
+        on_deserted: Callable[[], None],
+        on_idle: Callable[[], None],
         new_epoch: Callable[[], str],
     ) -> None:
         stream = plan.settings.stream
         self._deadlines: Deadlines = relay.deadlines
         self._plan = plan
         self._settings = stream if stream is not None else StreamSettings(shared=True)
+        self._on_deserted = on_deserted
         self._on_idle = on_idle
         self._new_epoch = new_epoch
         self._given = b""  # what the ids of this epoch begin with
@@ -80,7 +82,7 @@ class SharedStream:
         self._spoken_at = self._deadlines.clock()
         self._linger_until = NEVER
         self.deadline = NEVER
-        self.log = EventLog(self._settings.replay, first_id)
+        self.log = EventLog(self._settings.replay)
 
     @property
     def clients(self) -> int:
@@ -129,6 +131,7 @@ class SharedStream:
         seconds = GRACE_SECONDS if replay is None else max(GRACE_SECONDS, replay.age)
         self._linger_until = self._deadlines.clock() + seconds
         self._set_deadline()
+        self._on_deserted()
 
     def _admit(self, client: Subscription, head: SharedHead) -> None:
         if not client.open(head):
@@ -164,6 +167,9 @@ class SharedStream:
         """Have a client catch up, as far as it takes that."""
         if client.catch_up(self):
             self._lagging.pop(client, None)
+            if self._is_closed:
+                client.end()
+                return
             self._live[client] = None
             client.go_live(self.log.size, self.log.events)
         else:
@@ -238,14 +244,16 @@ class SharedStream:
         return b"" if self._settings.assign_ids else self.log.last_id
 
     def closed(self, error: GatewayError | None) -> None:
-        """End everyone: with a fault of the upstream's, or in good order with its stream."""
+        """End everyone: with a fault of the upstream's, or in good order, once they have had all of it."""
+        if self._is_closed:
+            return
         self._is_closed = True  # clients that have a task of their own leave after this
         for client in tuple(self._clients):
-            if error is None:
-                client.end()
-            else:
+            if error is not None:
                 client.detach()  # now: its exchange may end later, when there is another such stream
                 client.finish(type(error)(error.reason, headers=error.headers))
+            elif client not in self._lagging:
+                client.end()
         if self._head is not None:
             self._plan.metrics.shared_stream_closed()
         self._deadlines.forget(self)

@@ -17,6 +17,8 @@ from tentaculo.relay.subscription import Subscription
 if TYPE_CHECKING:
     from tentaculo.relay.relay import Relay
 
+DESERTED_LIMIT = 100
+
 
 def random_epoch() -> str:
     """Return what no other stream's ids begin with, on any instance, before or after."""
@@ -31,6 +33,7 @@ class SharedStreams:
         self._new_epoch = new_epoch
         self._streams: dict[StreamKey, SharedStream] = {}
         self._tasks: dict[StreamKey, asyncio.Task[None]] = {}
+        self._deserted: dict[StreamKey, None] = {}  # without clients, the longest first
         self._ending: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
@@ -38,18 +41,20 @@ class SharedStreams:
 
     def join(self, plan: RoutePlan, sharing: Sharing, wanted: Wanted, client: Subscription) -> None:
         """Have a client fed from the stream that it wants."""
+        self._deserted.pop(wanted.key, None)
         stream = self._streams.get(wanted.key)
         if stream is None:
-            stream = self._open(plan, sharing, wanted, client.last_event_id)
+            stream = self._open(plan, sharing, wanted)
         stream.join(client)
 
-    def _open(self, plan: RoutePlan, sharing: Sharing, wanted: Wanted, last_event_id: bytes) -> SharedStream:
+    def _open(self, plan: RoutePlan, sharing: Sharing, wanted: Wanted) -> SharedStream:
         key, relay = wanted.key, self._relay
-        settings = plan.settings.stream
-        # Where the replay is the gateway's, the upstream has none, and would go on from now in silence.
-        first_id = b"" if settings is not None and settings.replay is not None else last_event_id
         stream = self._streams[key] = SharedStream(
-            relay, plan, lambda: self._give_up(key, stream), first_id=first_id, new_epoch=self._new_epoch
+            relay,
+            plan,
+            on_deserted=lambda: self._note_deserted(key, stream),
+            on_idle=lambda: self._give_up(key, stream),
+            new_epoch=self._new_epoch,
         )
         source = SharedSource(relay, plan, sharing, wanted, stream)
         self._tasks[key] = relay.loop.create_task(self._carry(key, stream, source), name="shared stream")
@@ -68,18 +73,28 @@ class SharedStreams:
             stream.closed(error)
             source.note_end(error)
 
-    def _forget(self, key: StreamKey, *, stop: bool = False) -> None:
+    def _forget(self, key: StreamKey) -> None:
         del self._streams[key]
+        self._deserted.pop(key, None)
         task = self._tasks.pop(key)
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
-        if stop:
-            task.cancel()
+
+    def _note_deserted(self, key: StreamKey, stream: SharedStream) -> None:
+        """Have no more streams linger than may be; quick clients would open ever more."""
+        if self._streams.get(key) is stream:
+            self._deserted[key] = None
+        if len(self._deserted) > DESERTED_LIMIT:
+            longest = next(iter(self._deserted))
+            self._give_up(longest, self._streams[longest])
 
     def _give_up(self, key: StreamKey, stream: SharedStream) -> None:
         """Stop a stream that nobody wants; whoever comes now gets another one."""
         if self._streams.get(key) is stream:
-            self._forget(key, stop=True)
+            task = self._tasks[key]
+            self._forget(key)
+            stream.closed(None)  # a task that has not begun would not say it
+            task.cancel()
 
     async def aclose(self) -> None:
         """Stop all of them and wait until they have let go of their upstreams."""

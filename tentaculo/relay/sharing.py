@@ -7,6 +7,7 @@ own fields, and the `vary` fields; never a client's credential.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 
 from tentaculo.access.principals import Principal
 from tentaculo.config.settings import RouteSettings, Settings
@@ -75,7 +76,9 @@ def wanted_stream(
 ) -> Wanted:
     """Return what a request asks for; two with the same key get the same stream."""
     named = [(name.lower(), value) for name, value in zip(fields.kept[::4], fields.kept[2::4], strict=True)]
-    lines = b"".join([b"%b: %b\r\n" % pair for pair in sorted(named) if pair[0] in sharing.vary])
+    lines = b"".join(
+        [b"%b: %b\r\n" % pair for pair in sorted(named, key=itemgetter(0)) if pair[0] in sharing.vary]
+    )
     url = target.path if target.query is None else f"{target.path}?{target.query}"
     owner = principal.name if principal is not None and sharing.per_principal else ""
     told = principal if sharing.tells_principal else None

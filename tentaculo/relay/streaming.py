@@ -11,6 +11,7 @@ from tentaculo.relay.answering import NOT_YET_STATUSES, Answering
 from tentaculo.relay.delivery import Delivery
 from tentaculo.relay.open_stream import OpenStream
 from tentaculo.relay.request import Request
+from tentaculo.relay.subscription import Subscription
 
 if TYPE_CHECKING:
     from tentaculo.relay.relay import Relay
@@ -39,7 +40,7 @@ class Streaming(Answering):
         if self._cut_by is not None:
             raise self._cut_by
         self._check_revoked()
-        stream = OpenStream(self.relay, plan, delivery, beats=plan.sharing is None)
+        stream = OpenStream(self.relay, plan, delivery, beats=not isinstance(delivery, Subscription))
         stream.open(self.claim(plan))
         self._stream = stream
         self.record.stream_opened(self._secrets(), self.by)
