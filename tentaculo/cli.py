@@ -17,6 +17,7 @@ import click
 
 from tentaculo import __version__
 from tentaculo.admin.explaining import explain, route_rows
+from tentaculo.cli_tail import tail
 from tentaculo.config.loader import load
 from tentaculo.config.problems import ConfigError
 from tentaculo.config.scalars import read_duration
@@ -78,10 +79,12 @@ def serve(config: Path) -> None:
     Exit codes: 0 all was drained, 1 something was cut or it could not start, 2 configuration.
     """
     settings = _load(config)
-    from tentaculo.gateway import StartError, run  # noqa: PLC0415 - the only command that needs the event loop
+    # The only command that needs the event loop.
+    from tentaculo.gateway import StartError  # noqa: PLC0415
+    from tentaculo.serving import run  # noqa: PLC0415
 
     try:
-        code = run(settings)
+        code = run(settings, lambda: load(config))
     except StartError as fault:
         click.echo(f"tentaculo: {fault}", err=True)
         code = FAILED
@@ -223,6 +226,9 @@ def revoke(principal: str, block: str | None, admin: str, admin_token_file: Path
     with _failures():
         token = _read_admin_token(admin_token_file)
         click.echo(client.revoke(client.read_base(admin), token, principal, block=_checked_block(block)))
+
+
+main.add_command(tail)
 
 
 @contextmanager

@@ -5,10 +5,11 @@
     │              MethodNotAllowed RequestTimeout BodyTooLarge TargetTooLong ExpectationFailed
     │              HeadersTooLarge CrossSite OriginNotAllowed TooManyTokens TooManyOpenings
     │              TooManyStreamsHere
-    ├── gateway:   InternalError RouteDisabled TooManyConnections TooManyStreams Draining
+    ├── gateway:   InternalError RouteDisabled RouteRemoved TooManyConnections TooManyStreams Draining
     │              VersionNotSupported TokenStoreAway TokenStoreAtLimit
     └── upstream:  UpstreamUnreachable UpstreamTimeout UpstreamProtocolError
                    UpstreamRedirect NotAnEventStream StreamUnavailable
+                   UpstreamUnavailable UpstreamBusy
 
 Raised deep, translated once (`relay.problem`). It knows neither sockets nor HTTP libraries.
 """
@@ -215,12 +216,36 @@ class StreamUnavailable(GatewayError):
     title = "The stream is not available now"
 
 
+class UpstreamUnavailable(GatewayError):
+    """No server of the upstream may be called now; carries `Retry-After`."""
+
+    status = 503
+    code = "upstream_unavailable"
+    title = "The upstream is not available now"
+
+
+class UpstreamBusy(GatewayError):
+    """The upstream has as many exchanges or connections as its `limits` allow; carries `Retry-After`."""
+
+    status = 503
+    code = "upstream_busy"
+    title = "The upstream is busy"
+
+
 class RouteDisabled(GatewayError):
     """The route is configured with `enabled: false`."""
 
     status = 503
     code = "route_disabled"
     title = "The route is switched off"
+
+
+class RouteRemoved(GatewayError):
+    """A reload took the route away while the request was under way."""
+
+    status = 503
+    code = "route_removed"
+    title = "The route was taken away"
 
 
 class TooManyConnections(GatewayError):

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
-import resource
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-import uvloop
 from aiohttp import web
 
 from tentaculo import __version__
@@ -24,11 +20,12 @@ from tentaculo.admin.api import AdminApi
 from tentaculo.admin.app import build_app
 from tentaculo.admin.listener import AdminRunner
 from tentaculo.config.settings import Address, Settings
+from tentaculo.config.watching import Watch
 from tentaculo.relay.draining import Drain
 from tentaculo.relay.listener import Listener
 from tentaculo.relay.relay import Relay
-from tentaculo.relay.shared_streams import DESERTED_LIMIT
-from tentaculo.relay.snapshot import build_snapshot, credential_names
+from tentaculo.relay.reloading import NotApplied, Reloaded, Reloader
+from tentaculo.relay.snapshot import Snapshot, build_snapshot, credential_names
 from tentaculo.relay.streams import Streams
 from tentaculo.telemetry.log_writer import LogWriter
 from tentaculo.telemetry.logs import Logs
@@ -37,12 +34,9 @@ from tentaculo.upstream.deadlines import Deadlines
 
 BACKLOG = 4096
 STREAM_TICK_SECONDS = 1.0
-GARBAGE_THRESHOLD = 50_000  # exchanges leave no cycles; the default would look for some many times a second
 CLOSE_SECONDS = 1.0  # after a drain, for all that closes
 PATIENCE_SECONDS = CLOSE_SECONDS / 4  # for one part of that
-RESERVED_DESCRIPTORS = 64
 STDOUT = 1
-STDERR = 2
 
 
 class StartError(Exception):
@@ -50,10 +44,20 @@ class StartError(Exception):
 
 
 class Gateway:
-    """The whole gateway in one event loop; `log_sink` takes log lines instead of stdout."""
+    """The whole gateway in one event loop; `log_sink` takes log lines instead of stdout.
 
-    def __init__(self, settings: Settings, *, log_sink: Callable[[bytes], None] | None = None) -> None:
+    `load` reads the configuration anew; without it that is done for nobody.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        load: Callable[[], Settings] | None = None,
+        log_sink: Callable[[bytes], None] | None = None,
+    ) -> None:
         self._settings = settings
+        self._load = load
         self._metrics = Metrics(version=__version__)
         self._writer: LogWriter | None = None
         terminal = False
@@ -79,10 +83,13 @@ class Gateway:
             self._tokens,
             store,
             self._standings,
-            principals=lambda: [principal.name for principal in self._snapshot.settings.principals],
+            principals=lambda: [principal.name for principal in self._current.settings.principals],
             end_streams=self._end_streams,
         )
         self._keeping: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._reloader: Reloader | None = None
+        self._reloads: set[asyncio.Task[Reloaded]] = set()
         self._relay: Relay | None = None
         self._listener: Listener | None = None
         self._server: asyncio.Server | None = None
@@ -122,19 +129,86 @@ class Gateway:
         listener = self._listener = Listener(
             relay, limits=settings.limits, trusted_peers=settings.trusted_peers, deadlines=self._deadlines
         )
-        with _naming(settings.listen):
-            host, port = settings.listen.host, settings.listen.port
-            self._server = await loop.create_server(listener, host, port, backlog=BACKLOG)
+        self._server = await self._serve(listener, settings.listen)
+        reloader = self._reloader = Reloader(relay, load=self._read, build=self._build, apply=self._apply)
         app = build_app(
             is_ready=lambda: not relay.draining,
+            is_rejected=lambda: bool(reloader.problems),
             store_answers=self._tokens.is_available,
             exposition=self._exposition,
-            api=self._admin_api(),
+            api=self._admin_api(relay, reloader),
         )
         self._admin = AdminRunner(app, patience=PATIENCE_SECONDS)
         await self._admin.setup()
-        with _naming(settings.admin):
-            await web.TCPSite(self._admin, settings.admin.host, settings.admin.port).start()
+        self._admin_site = await self._serve_admin(settings.admin)
+        if self._load is not None:
+            self._watching = loop.create_task(self._watch(reloader), name="watch")
+
+    async def _serve(self, listener: Listener, address: Address) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        with _naming(address):
+            return await loop.create_server(listener, address.host, address.port, backlog=BACKLOG)
+
+    async def _serve_admin(self, address: Address) -> web.TCPSite:
+        assert self._admin is not None
+        site = web.TCPSite(self._admin, address.host, address.port)
+        with _naming(address):
+            await site.start()
+        return site
+
+    # Reloading.
+
+    @property
+    def _current(self) -> Snapshot:
+        return self._snapshot if self._relay is None else self._relay.snapshot
+
+    def reload_soon(self) -> None:
+        """Begin to reload the configuration, and wait for nothing."""
+        if self._reloader is not None and not self._stopped:
+            task = asyncio.get_running_loop().create_task(self._reloader.reload(), name="reload")
+            self._reloads.add(task)
+            task.add_done_callback(self._reloads.discard)
+
+    async def _watch(self, reloader: Reloader) -> None:
+        async for _ in Watch(lambda: self._current.settings.files).changes():
+            await reloader.reload()
+
+    def _read(self) -> Settings:
+        return self._current.settings if self._load is None else self._load()
+
+    def _build(self, settings: Settings, previous: Snapshot) -> Snapshot:
+        return build_snapshot(
+            settings,
+            metrics=self._metrics,
+            deadlines=self._deadlines,
+            standings=self._standings,
+            previous=previous,
+        )
+
+    async def _apply(self, settings: Settings) -> None:
+        """Listen where new settings say, and hold to their limits.  Raises NotApplied."""
+        before = self._current.settings
+        assert self._listener is not None
+        try:
+            if settings.listen != before.listen:
+                await self._move(settings.listen)
+            if settings.admin != before.admin:
+                site, self._admin_site = self._admin_site, await self._serve_admin(settings.admin)
+                await site.stop()
+        except StartError as fault:
+            raise NotApplied(str(fault)) from None
+        self._listener.limits = settings.limits
+        self._listener.trusted_peers = settings.trusted_peers
+        self._logs.learn((*credential_names(settings), *settings.log.sanitize))
+        if self._relay is not None:
+            self._relay.streams.limit = settings.limits.streams
+
+    async def _move(self, address: Address) -> None:
+        assert self._listener is not None
+        server = await self._serve(self._listener, address)
+        if self._server is not None:
+            self._server.close()  # its connections go on
+        self._server = server
 
     @property
     def address(self) -> tuple[str, int]:
@@ -155,6 +229,7 @@ class Gateway:
         if self._stopped:
             return True
         self._stopped = True
+        await self._stop_reloading()
         cut = await self._drain()
         await self._close()
         return cut == 0
@@ -169,7 +244,7 @@ class Gateway:
             return 0
         drained = await Drain(
             self._relay,
-            self._snapshot.settings.drain,
+            self._current.settings.drain,
             close_listeners=self._server.close,
             hurried=self._hurried,
         ).run()
@@ -198,13 +273,22 @@ class Gateway:
         if self._relay is not None:
             await self._relay.shared.aclose()
         await self._stop_tokens()
-        self._snapshot.close()
+        self._current.close()
         self._deadlines.close()
         self._stream_deadlines.close()
         # 4. The log, which has told of all that.
         self._logs.detach()
         if self._writer is not None:
             self._writer.close(max(PATIENCE_SECONDS, closed_by - loop.time()))
+
+    async def _stop_reloading(self) -> None:
+        tasks = [*self._reloads, *([self._watching] if self._watching is not None else [])]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        if self._reloader is not None:
+            self._reloader.close()
 
     async def _stop_tokens(self) -> None:
         if self._keeping is None:
@@ -224,12 +308,13 @@ class Gateway:
         if self._relay is not None:
             self._relay.revoked(principal)
 
-    def _admin_api(self) -> AdminApi:
-        names = frozenset(principal.name for principal in self._settings.principals)
+    def _admin_api(self, relay: Relay, reloader: Reloader) -> AdminApi:
         return AdminApi(
-            self._settings.admin_digest,
+            lambda: relay.snapshot.settings.admin_digest,
             revoke=lambda name, seconds: self._tokens.revoke(name, block=seconds),
-            is_principal=names.__contains__,
+            is_principal=lambda name: name in relay.snapshot.outline.principals,
+            reload=reloader.reload,
+            outline=lambda: (relay.snapshot.outline, relay.streams.by_route()),
         )
 
     async def _exposition(self) -> tuple[bytes, str]:
@@ -241,54 +326,6 @@ class Gateway:
 
     def _dropped_line(self, count: int) -> bytes:
         return self._logs.render("warning", "log.dropped", dropped=count)
-
-
-def run(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT, of which a second one cuts what is left.
-
-    Return the exit code: 0 where all was drained, 1 where something was cut.  Raises StartError.
-    """
-    prepare_process(settings)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(settings))
-
-
-async def _serve(settings: Settings) -> int:
-    gateway = Gateway(settings)
-    stopping = asyncio.Event()
-
-    def told_to_end() -> None:
-        if stopping.is_set():
-            gateway.hurry()
-        stopping.set()
-
-    loop = asyncio.get_running_loop()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, told_to_end)
-    await gateway.start()
-    gc.freeze()  # what was made at start is never garbage
-    gc.set_threshold(GARBAGE_THRESHOLD, *gc.get_threshold()[1:])
-    await stopping.wait()
-    drained = await gateway.stop()
-    return 0 if drained else 1
-
-
-def prepare_process(settings: Settings) -> None:
-    """No core dumps, which would hold secrets; as many descriptors as the limits may need.
-
-    Closed standard descriptors are opened on nothing, or sockets would get their numbers.
-    """
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
-        pass
-    os.close(descriptor)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * settings.limits.connections + DESERTED_LIMIT + RESERVED_DESCRIPTORS
-    if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
-    if soft < wanted:
-        with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextmanager

@@ -43,6 +43,8 @@ CONTRACT: list[tuple[type[GatewayError], int, str]] = [
     (errors.TooManyConnections, 503, "too_many_connections"),
     (errors.TooManyStreams, 503, "too_many_streams"),
     (errors.StreamUnavailable, 503, "stream_unavailable"),
+    (errors.UpstreamUnavailable, 503, "upstream_unavailable"),
+    (errors.UpstreamBusy, 503, "upstream_busy"),
     (errors.TokenStoreAway, 503, "token_store_unavailable"),
     (errors.TokenStoreAtLimit, 503, "token_store_full"),
     (errors.Draining, 503, "draining"),

@@ -96,7 +96,7 @@ PREPARE = """
 import resource, sys
 from dataclasses import replace
 from tentaculo.config.settings import Limits, Settings
-from tentaculo.gateway import prepare_process
+from tentaculo.serving import prepare_process
 soft, hard, connections = map(int, sys.argv[1:])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 limits = Limits(connections=connections)
@@ -122,7 +122,7 @@ def test_prepare_process(soft: int, hard: int, connections: int, expected: int) 
 CLOSED = """
 import os
 from tentaculo.config.settings import Settings
-from tentaculo.gateway import prepare_process
+from tentaculo.serving import prepare_process
 shown = os.dup(1)
 for descriptor in (0, 1, 2):
     os.close(descriptor)

@@ -8,14 +8,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 
 from aiohttp import hdrs, web
 
 from tentaculo.access.store import TokenStoreUnavailable
+from tentaculo.config.outline import Outline
 from tentaculo.config.scalars import read_duration
 from tentaculo.errors import BadRequest, GatewayError, RouteNotFound, TokenStoreAway, Unauthorized
 from tentaculo.relay.problem import RETRY_AFTER, problem_body
 from tentaculo.relay.relay import random_request_id
+from tentaculo.relay.reloading import Reloaded
 from tentaculo.wire.headers import bearer_token
 
 CHALLENGE = (("WWW-Authenticate", 'Bearer realm="tentaculo admin"'),)
@@ -26,18 +29,32 @@ Revoke = Callable[[str, float], Awaitable[None]]
 
 
 class AdminApi:
-    """Revocation; `revoke` ends what a principal has open, and refuses it for some seconds."""
+    """Revocation and reloading; `token_digest` returns the admin token's SHA-256, None without one.
+
+    `revoke` ends what a principal has open, and refuses it for some seconds; `outline` returns what the
+    configuration says, and how many streams each route has open.
+    """
 
     def __init__(
-        self, token_digest: bytes | None, *, revoke: Revoke, is_principal: Callable[[str], bool]
+        self,
+        token_digest: Callable[[], bytes | None],
+        *,
+        revoke: Revoke,
+        is_principal: Callable[[str], bool],
+        reload: Callable[[], Awaitable[Reloaded]],
+        outline: Callable[[], tuple[Outline, dict[str, int]]],
     ) -> None:
         self._token_digest = token_digest
         self._revoke = revoke
         self._is_principal = is_principal
+        self._reload = reload
+        self._outline = outline
 
     def add_to(self, app: web.Application) -> None:
         """Add the API's paths to the admin application."""
         app.router.add_delete("/principals/{name}/tokens", self._guarded(self.revoke_principal))
+        app.router.add_post("/reload", self._guarded(self.reload))
+        app.router.add_get("/configuration", self._guarded(self.configuration))
 
     async def revoke_principal(self, request: web.Request) -> web.Response:
         """End a principal's streams and tokens everywhere; `?block=1h` refuses its own token meanwhile."""
@@ -51,6 +68,18 @@ class AdminApi:
             raise TokenStoreAway("revoke", headers=RETRY_AFTER) from None
         return web.json_response({"principal": name, "blocked_for": seconds})
 
+    async def reload(self, request: web.Request) -> web.Response:
+        """Reload the configuration; 422 lists what is wrong with it, and nothing has changed then."""
+        reloaded = await self._reload()
+        if reloaded.changes is None:
+            return web.json_response({"reloaded": False, "problems": reloaded.problems}, status=422)
+        return web.json_response({"reloaded": True, "changes": asdict(reloaded.changes)})
+
+    async def configuration(self, request: web.Request) -> web.Response:
+        """Return the outline of the configuration in effect, and the open streams of each route."""
+        outline, streams = self._outline()
+        return web.json_response({**asdict(outline), "streams": streams})
+
     def _guarded(self, handler: Handler) -> Handler:
         async def guarded(request: web.Request) -> web.StreamResponse:
             try:
@@ -62,12 +91,13 @@ class AdminApi:
         return guarded
 
     def _check(self, request: web.Request) -> None:
-        if self._token_digest is None:
+        digest = self._token_digest()
+        if digest is None:
             raise RouteNotFound("the admin API is off")
         values = request.headers.getall(hdrs.AUTHORIZATION, [])
         token = bearer_token(values[0].encode("utf-8", "surrogateescape")) if len(values) == 1 else None
         presented = hashlib.sha256(token or b"").digest()
-        if token is None or not hmac.compare_digest(presented, self._token_digest):
+        if token is None or not hmac.compare_digest(presented, digest):
             raise Unauthorized("admin", headers=CHALLENGE)
 
 

@@ -14,14 +14,16 @@ Exposition = Callable[[], Awaitable[tuple[bytes, str]]]
 def build_app(
     *,
     is_ready: Callable[[], bool],
+    is_rejected: Callable[[], bool],
     store_answers: Callable[[], Awaitable[bool]],
     exposition: Exposition,
     api: AdminApi,
 ) -> web.Application:
     """Return the admin application.
 
-    `is_ready` says whether the gateway may get traffic, `store_answers` whether tokens can be issued
-    and redeemed; `exposition` returns the metrics' text and its content type.
+    `is_ready` says whether the gateway may get traffic, `is_rejected` whether the last edit of its
+    configuration was bad, `store_answers` whether tokens can be issued and redeemed; `exposition` returns
+    the metrics' text and its content type.
     """
 
     async def live(request: web.Request) -> web.Response:
@@ -31,10 +33,12 @@ def build_app(
         if not is_ready():
             return web.json_response({"status": "not_ready"}, status=503)
         # Without its store the gateway still serves header tokens: another status would end that too.
-        away = not await store_answers()
-        return web.json_response(
-            {"status": "degraded", "token_store": "away"} if away else {"status": "ready"}
-        )
+        body = {"status": "ready"}
+        if not await store_answers():
+            body = {"status": "degraded", "token_store": "away"}
+        if is_rejected():
+            body["config"] = "rejected"  # the one before goes on
+        return web.json_response(body)
 
     async def metrics(request: web.Request) -> web.Response:
         body, content_type = await exposition()

@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tentaculo.config.call_models import RateLimitSection, RateSection
 from tentaculo.config.draft import Draft, RouteDraft
 from tentaculo.config.models import (
     FileSection,
+    LogSection,
     PrincipalSection,
-    RateSection,
     RequestHeadersSection,
     ResponseHeadersSection,
     RewriteSection,
@@ -20,33 +21,43 @@ from tentaculo.config.models import (
 from tentaculo.config.section import given
 from tentaculo.config.settings import (
     Access,
+    BreakerSettings,
     CorsSettings,
     DrainSettings,
     EphemeralTokenSettings,
     HeaderEdits,
+    HealthCheckSettings,
     Limits,
     LogSettings,
+    MaintenanceSettings,
     PrincipalSettings,
     Rate,
+    RateLimitSettings,
+    RatePer,
     ReplaySettings,
+    RetrySettings,
     Rewrite,
     RouteSettings,
     Secret,
+    Server,
     Settings,
     StreamSettings,
+    TlsCertificate,
     TlsSettings,
     TokenStoreSettings,
     UpstreamCredential,
+    UpstreamLimits,
     UpstreamSettings,
 )
 from tentaculo.config.stream_models import CorsSection, StreamSection
 from tentaculo.config.tokens import digest_of
-from tentaculo.config.upstream_models import CredentialSection, TlsSection, UpstreamSection
+from tentaculo.config.upstream_models import CredentialSection, ServerSection, TlsSection, UpstreamSection
 
 T = TypeVar("T")
 
 _HEARTBEAT = 15.0  # seconds
 _BEATING = frozenset({Access.EPHEMERAL_TOKEN, Access.UPSTREAM})  # unasked
+_NAMELESS = frozenset({Access.UPSTREAM, Access.PUBLIC})
 
 
 def assemble(draft: Draft, digests: list[tuple[bytes, ...]]) -> Settings:
@@ -56,7 +67,7 @@ def assemble(draft: Draft, digests: list[tuple[bytes, ...]]) -> Settings:
     upstreams = {
         name: _upstream(name, section, draft.directory) for name, section in present(file.upstreams).items()
     }
-    top = _top(file)
+    top = _top(file, draft.directory)
     defaults = {"credential_headers": top["credential_headers"]} if "credential_headers" in top else {}
     return Settings(
         principals=tuple(_principal(section, found) for section, found in pairs),
@@ -65,7 +76,7 @@ def assemble(draft: Draft, digests: list[tuple[bytes, ...]]) -> Settings:
             _route(draft, route, upstreams[present(route.section.upstream)], defaults)
             for route in draft.routes
         ),
-        log=LogSettings(**{**given(file.log), "sanitize": tuple(file.log.sanitize if file.log else ())}),
+        log=_log(file.log, draft.directory),
         limits=Limits(**given(file.limits)),
         drain=DrainSettings(**given(file.drain)),
         token_store=_token_store(file.token_store),
@@ -80,9 +91,13 @@ def present(value: T | None) -> T:
     return value
 
 
-def _top(file: FileSection) -> dict[str, Any]:
+def _top(file: FileSection, directory: Path) -> dict[str, Any]:
     values: dict[str, Any] = {
         "listen": file.listen and file.listen.address,
+        "tls": tuple(
+            TlsCertificate(directory / present(section.certificate), directory / present(section.key))
+            for section in (file.listen.tls if file.listen else ())
+        ),
         "admin": file.admin and file.admin.address,
         "admin_digest": file.admin and file.admin.token and digest_of(file.admin.token.reveal()),
         "trusted_peers": tuple(file.trusted_peers),
@@ -91,6 +106,13 @@ def _top(file: FileSection) -> dict[str, Any]:
         "health_path": file.health_path,
     }
     return {key: value for key, value in values.items() if value is not None}
+
+
+def _log(section: LogSection | None, directory: Path) -> LogSettings:
+    values = given(section)
+    if "file" in values:
+        values["file"] = directory / values["file"]
+    return LogSettings(**{**values, "sanitize": tuple(values.get("sanitize", ()))})
 
 
 def _principal(section: PrincipalSection, digests: tuple[bytes, ...]) -> PrincipalSettings:
@@ -118,11 +140,22 @@ def _token_store(section: TokenStoreSection | None) -> TokenStoreSettings:
 def _upstream(name: str, section: UpstreamSection, directory: Path) -> UpstreamSettings:
     made = UpstreamSettings(
         name=name,
-        servers=(present(present(section.servers)[0].url),),
+        servers=tuple(_server(server) for server in present(section.servers)),
+        health_check=None
+        if section.health_check is None
+        else HealthCheckSettings(**given(section.health_check)),
+        limits=UpstreamLimits(**given(section.limits)),
+        retries=RetrySettings(**given(section.retries)),
+        breaker=BreakerSettings(**given(section.breaker)),
         credential=None if section.credential is None else _credential(section.credential),
         tls=TlsSettings() if section.tls is None else _tls(section.tls, directory),
     )
-    return replace(made, timeouts=replace(made.timeouts, **given(section.timeouts)))
+    made = replace(made, timeouts=replace(made.timeouts, **given(section.timeouts)))
+    return made if section.balance is None else replace(made, balance=section.balance)
+
+
+def _server(section: ServerSection) -> Server:
+    return replace(present(section.url), weight=section.weight or 1)
 
 
 def _tls(section: TlsSection, directory: Path) -> TlsSettings:
@@ -148,6 +181,8 @@ def _route(
         and EphemeralTokenSettings(**given(section.ephemeral_token)),
         "cors": section.cors and _cors(section.cors),
         "rewrite": section.rewrite and _rewrite(section.rewrite),
+        "rate_limit": section.rate_limit and _rate_limit(route, section.rate_limit),
+        "maintenance": section.maintenance and MaintenanceSettings(**given(section.maintenance)),
     }
     return RouteSettings(
         name=present(section.name),
@@ -176,6 +211,11 @@ def _stream(draft: Draft, route: RouteDraft, section: StreamSection) -> StreamSe
 
 def _cors(section: CorsSection) -> CorsSettings:
     return CorsSettings(origins=tuple(present(section.origins)), credentials=section.credentials)
+
+
+def _rate_limit(route: RouteDraft, section: RateLimitSection) -> RateLimitSettings:
+    unsaid = RatePer.CLIENT if route.access in _NAMELESS else RatePer.PRINCIPAL
+    return RateLimitSettings(rate=_rate(section), per=section.per or unsaid)
 
 
 def _rewrite(section: RewriteSection) -> Rewrite:

@@ -26,7 +26,11 @@ def read_body(value: object) -> str:
     """Return the text of a response; it may be empty."""
     if not isinstance(value, str):
         raise sentence("must be text")
-    if len(value.encode("utf-8", "surrogateescape")) > LARGEST_BODY:
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:  # odd bytes of the environment
+        raise sentence("must be text in UTF-8") from None
+    if size > LARGEST_BODY:
         raise sentence("must be 64KiB at most")
     return value
 

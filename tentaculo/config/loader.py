@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from tentaculo.config.assembly import assemble
 from tentaculo.config.digests import collect_digests
 from tentaculo.config.draft import Draft
 from tentaculo.config.environment import substitute
+from tentaculo.config.named_files import named_files
 from tentaculo.config.problems import ConfigError, Finding, Problem, show_path
 from tentaculo.config.reading import read_tree
 from tentaculo.config.rules import apply_rules
@@ -39,7 +41,7 @@ def load_text(text: str, *, source: Path, environ: Mapping[str, str] | None = No
     findings = [*missing, *misshapen, *digests.findings, *apply_rules(draft)]
     if problems or findings:
         raise ConfigError([*problems, *_place(findings, document, str(source))])
-    return assemble(draft, digests.by_principal)
+    return replace(assemble(draft, digests.by_principal), files=named_files(draft, source))
 
 
 def _place(findings: Iterable[Finding], document: Document, source: str) -> Iterable[Problem]:

@@ -36,7 +36,7 @@ class StreamSection(Section):
     heartbeat: Heartbeat | None = Field(
         None,
         description="Pause after which a comment is sent, 1s to 1h, null for none; "
-        "default 15s with access ephemeral-token or upstream, else none.",
+        "default 15s with shared: true or access ephemeral-token or upstream, else none.",
     )
     idle_timeout: Duration | None = Field(
         None, description="Longest pause of the upstream before the stream ends, null (default) for no limit."

@@ -64,12 +64,20 @@ def read_digest(value: object) -> bytes:
     return bytes.fromhex(text)
 
 
+def read_file_name(value: object) -> Path:
+    """Return a path, which may be relative."""
+    text = read_text(value)
+    if "\0" in text:
+        raise sentence("must be a file's name, without NUL")
+    return Path(text)
+
+
 Token = Annotated[Secret, PlainValidator(read_token), or_reference(type="string", minLength=SHORTEST)]
 TokenDigest = Annotated[
     bytes, PlainValidator(read_digest), or_reference(type="string", pattern="^[0-9A-Fa-f]{64}$")
 ]
 FileName = Annotated[
     Path,
-    PlainValidator(lambda value: Path(read_text(value))),
+    PlainValidator(read_file_name),
     WithJsonSchema({"type": "string", "minLength": 1}),
 ]

@@ -70,7 +70,7 @@ class HealthCheckSection(Section):
 
     required = ("path",)
 
-    path: PlainPath | None = Field(None, description="GET here must be answered with a status of 2xx or 3xx.")
+    path: PlainPath | None = Field(None, description="What is asked of a server, such as /health.")
     interval: CheckInterval | None = Field(
         None, description="Time between two checks of a server, 10ms to 1h; default 5s."
     )

@@ -37,6 +37,7 @@ class EventLog:
     __slots__ = (
         "_before",
         "_entries",
+        "_is_before_exact",
         "_is_exact",
         "_numbers",
         "_replay",
@@ -54,7 +55,8 @@ class EventLog:
         # Of the block that a client with this id had last; negative where it may be one of several.
         self._numbers: dict[bytes, int] = {}
         self._replay_from = 0
-        self._before = b""  # of a client that lacks all of the replay and nothing else
+        self._before = b""  # in force where the replay begins
+        self._is_before_exact = True  # whoever has that one lacks all of the replay and nothing else
         self._is_exact = True  # no event has come after the one with the last id
         self.first = self.end = 0
         self.size = self.events = 0
@@ -76,7 +78,8 @@ class EventLog:
         self.last_id = id
         self._is_exact = True
         if self._replay is not None and id:
-            self._numbers[id] = ~self.end if id in self._numbers else self.end
+            is_again = id in self._numbers or id == self._before
+            self._numbers[id] = ~self.end if is_again else self.end
 
     def find(self, last_id: bytes, now: float) -> int | None:
         """Return the number of the first block that a client with this last id missed, None if unknown."""
@@ -86,7 +89,7 @@ class EventLog:
         number = self._numbers.get(last_id)
         if number is not None:
             return number + 1 if number >= 0 else None
-        return self._replay_from if last_id and last_id == self._before else None
+        return self._replay_from if last_id and last_id == self._before and self._is_before_exact else None
 
     def forget(self) -> None:
         """Give up all ids: nobody can go on from one, since something was lost after it."""
@@ -154,8 +157,10 @@ class EventLog:
     def _leave_behind(self, block: Block, number: int) -> None:
         if block.id is None or block.id == self._before:
             if block.is_event or block.id is not None:
-                self._before = b""  # whoever has that id may lack this one
+                self._is_before_exact = False  # whoever has that id may lack this one
             return
         self._before = block.id
-        if self._numbers.get(block.id) in (number, ~number):
+        place = self._numbers.get(block.id)
+        self._is_before_exact = place != ~number
+        if place in (number, ~number):
             del self._numbers[block.id]

@@ -223,7 +223,7 @@ class Exchange(Streaming):
         assert self.fields is not None
         if self.request.has_body:
             raise BadRequest("body")
-        wanted = wanted_stream(sharing, plan.name, self.target, self.fields, self.record.principal)
+        wanted = wanted_stream(sharing, plan.shared_identity, self.target, self.fields, self.record.principal)
         client = self._answer = self.connection.flow = Subscription(
             self.connection.transport,
             on_done,

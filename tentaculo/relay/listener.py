@@ -58,7 +58,7 @@ class Listener(web.Server):
         self.limits = limits
         self.deadlines = deadlines
         self._relay = relay
-        self._trusted_peers = trusted_peers
+        self.trusted_peers = trusted_peers
         self._open = 0
         self._per_client: Counter[str] = Counter()
 
@@ -74,7 +74,7 @@ class Listener(web.Server):
         """Return who is at the other end; an IPv4 address mapped into IPv6 shows as IPv4."""
         name = transport.get_extra_info("peername") or ("unknown",)
         address = str(name[0]).removeprefix("::ffff:")
-        return Peer(address, is_trusted(address, self._trusted_peers))
+        return Peer(address, is_trusted(address, self.trusted_peers))
 
     def admit(self, connection: TimedConnection) -> GatewayError | None:
         """Count a new connection; return why it is refused, if it is."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tentaculo.access.guard import UNCHECKED, Guard, guard_of
 from tentaculo.access.principals import Principals
 from tentaculo.access.standings import Standings
+from tentaculo.config.outline import digest, route_digest
 from tentaculo.config.settings import (
     Access,
     HeaderEdits,
@@ -39,10 +40,13 @@ class RoutePlan:
 
     `request_lines` and `response_lines` are header bytes that are the same for every exchange;
     `silent_lines` are added to a reply to a checked call where the upstream said nothing itself.
-    `rewrite_depth` counts the segments at the beginning of every matching path that are replaced.
+    `identity` is the same for a route by another name, `shared_identity` only if it leads to the same
+    servers too; `rewrite_depth` counts the segments at the beginning of every matching path that go.
     """
 
     name: str
+    identity: str
+    shared_identity: str
     settings: RouteSettings
     timeouts: Timeouts
     is_stream_only: bool
@@ -87,6 +91,7 @@ def compile_route(
     own_cookies: bool,
 ) -> RoutePlan:
     """Work out everything about a route that no request can change."""
+    identity = route_digest(route)
     own = _own_fields(route, upstream)
     removed = [*route.request_headers.remove, *(name for name, _ in own)]
     checked = route.access not in UNCHECKED
@@ -95,6 +100,8 @@ def compile_route(
     vary = field_lines((("Vary", ", ".join(route.credential_headers)),)) if checked else b""
     return RoutePlan(
         name=route.name,
+        identity=identity,
+        shared_identity=f"{identity} {digest(upstream, 'name')}",
         settings=route,
         timeouts=route.timeouts,
         is_stream_only=route.stream_only,

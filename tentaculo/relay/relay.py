@@ -102,6 +102,16 @@ class Relay:
         for exchange in tuple(self._open):
             exchange.revoke(principal)
 
+    def end_revoked(self) -> None:
+        """End the streams of principals that the configuration has no more, or not for that route."""
+        for exchange in tuple(self._open):
+            exchange.check_principal(self.snapshot)
+
+    def end_removed(self) -> None:
+        """End the streams of routes that the configuration has no more."""
+        for exchange in tuple(self._open):
+            exchange.check_route(self.snapshot)
+
     def release(self, lease: Lease) -> None:
         """Let go of a token without waiting for its store."""
         task = self.loop.create_task(self.tokens.release(lease), name="release")

@@ -74,6 +74,11 @@ class SharedSource:
         self._opened_at = NEVER
         self._is_over = False
 
+    @property
+    def route(self) -> str:
+        """The name of the route that it was opened for."""
+        return self._plan.name
+
     async def run(self) -> GatewayError | None:
         """Carry events until the upstream has no more, or is away for too long; return what is wrong then.
 
@@ -104,6 +109,8 @@ class SharedSource:
 
     async def _carry(self) -> GatewayError | None:
         """Open one upstream stream and wait for its end."""
+        # A reload may have led the route elsewhere; what is open stays.
+        self._plan = self._relay.snapshot.plans.get(self._plan.identity, self._plan)
         timeouts, stream = self._plan.timeouts, self._plan.settings.stream
         try:
             upstream = await self._plan.pool.connect(timeouts.connect)

@@ -65,7 +65,7 @@ class SharedStreams:
         try:
             error = await source.run()
         except Exception as fault:
-            self._relay.logs.logger.error("shared_stream.failed", route=key[0], exc_info=fault)
+            self._relay.logs.logger.error("shared_stream.failed", route=source.route, exc_info=fault)
             error = InternalError(type(fault).__name__)
         finally:
             if self._streams.get(key) is stream:

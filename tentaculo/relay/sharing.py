@@ -72,9 +72,12 @@ def share_route(route: RouteSettings, settings: Settings, removed: list[str]) ->
 
 
 def wanted_stream(
-    sharing: Sharing, route: str, target: Target, fields: RequestFields, principal: Principal | None
+    sharing: Sharing, identity: str, target: Target, fields: RequestFields, principal: Principal | None
 ) -> Wanted:
-    """Return what a request asks for; two with the same key get the same stream."""
+    """Return what a request asks for; two with the same key get the same stream.
+
+    `identity` says what the route does and where it leads, whatever its name.
+    """
     named = [(name.lower(), value) for name, value in zip(fields.kept[::4], fields.kept[2::4], strict=True)]
     lines = b"".join(
         [b"%b: %b\r\n" % pair for pair in sorted(named, key=itemgetter(0)) if pair[0] in sharing.vary]
@@ -82,4 +85,4 @@ def wanted_stream(
     url = target.path if target.query is None else f"{target.path}?{target.query}"
     owner = principal.name if principal is not None and sharing.per_principal else ""
     told = principal if sharing.tells_principal else None
-    return Wanted((route, url, lines, owner), url, target, lines, told)
+    return Wanted((identity, url, lines, owner), url, target, lines, told)

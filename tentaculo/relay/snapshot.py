@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tentaculo.access.issue_rate import IssueRates
 from tentaculo.access.principals import Principals
 from tentaculo.access.standings import Standings
+from tentaculo.config.outline import Outline, outline_of
 from tentaculo.config.settings import ISSUE_METHODS, Settings, issue_groups
 from tentaculo.relay.issuing import IssuePlan, compile_issue
 from tentaculo.relay.opening import own_cookies
@@ -23,33 +24,51 @@ NO_ROUTE = "-"  # no route can have this name
 class Snapshot:
     """The compiled configuration; `unrouted` counts what matched no route.
 
-    `own_cookies` are the names of the gateway's cookies, which no upstream gets.
+    `own_cookies` are the names of the gateway's cookies, which no upstream gets; `plans` are the routes by
+    what they do, whatever their names.
     """
 
     settings: Settings
+    outline: Outline
+    principals: Principals
+    plans: dict[str, RoutePlan]
     table: RouteTable[RoutePlan | IssuePlan]
     pools: dict[str, Pool]
     unrouted: RouteMetrics
     secret_names: frozenset[bytes]
     own_cookies: frozenset[bytes]
 
-    def close(self) -> None:
-        """Close what is kept open for future exchanges."""
+    def close(self, successor: Snapshot | None = None) -> None:
+        """Close what is kept open for future exchanges, but for what a successor has taken over."""
+        kept = set() if successor is None else set(map(id, successor.pools.values()))
         for pool in self.pools.values():
-            pool.close()
+            if id(pool) not in kept:
+                pool.close()
 
 
 def build_snapshot(
-    settings: Settings, *, metrics: Metrics, deadlines: Deadlines, standings: Standings | None = None
+    settings: Settings,
+    *,
+    metrics: Metrics,
+    deadlines: Deadlines,
+    standings: Standings | None = None,
+    previous: Snapshot | None = None,
 ) -> Snapshot:
-    """Compile settings; needs a running event loop for nothing but the deadlines' timer."""
+    """Compile settings; needs a running event loop for nothing but the deadlines' timer.
+
+    What has not changed since the `previous` snapshot is taken over from it: connections to upstreams
+    stay warm.  May run in another thread.
+    """
     standings = Standings() if standings is None else standings
+    outline = outline_of(settings)
     principals = Principals(settings.principals)
     upstreams = {upstream.name: upstream for upstream in settings.upstreams}
-    pools = {
-        name: Pool(upstream, deadlines, metrics.upstream_aborted) for name, upstream in upstreams.items()
-    }
+    pools = _pools(settings, outline, previous)
+    for name, upstream in upstreams.items():
+        if name not in pools:
+            pools[name] = Pool(upstream, deadlines, metrics.upstream_aborted)
     cookies = own_cookies(settings.routes)
+    plans: dict[str, RoutePlan] = {}
     entries: list[tuple[str, Pattern, RoutePlan | IssuePlan]] = []
     for route in settings.routes:
         plan = compile_route(
@@ -62,6 +81,7 @@ def build_snapshot(
             standings=standings,
             own_cookies=bool(cookies),
         )
+        plans[plan.identity] = plan
         entries.append((route.name, Pattern(route.path, route.host, route.methods), plan))
     rates = IssueRates(settings.principals)
     for (host, path), group in issue_groups(settings.routes).items():
@@ -76,12 +96,27 @@ def build_snapshot(
         entries.append((f"{issuing.name} (its issue path)", Pattern(path, host, ISSUE_METHODS), issuing))
     return Snapshot(
         settings=settings,
+        outline=outline,
+        principals=principals,
+        plans=plans,
         table=RouteTable(entries),
         pools=pools,
         unrouted=metrics.route(NO_ROUTE),
         secret_names=_secret_names(settings),
         own_cookies=cookies,
     )
+
+
+def _pools(settings: Settings, outline: Outline, previous: Snapshot | None) -> dict[str, Pool]:
+    """Return the pools of upstreams that are as they were."""
+    if previous is None:
+        return {}
+    before = previous.outline.upstreams
+    return {
+        upstream.name: previous.pools[upstream.name]
+        for upstream in settings.upstreams
+        if before.get(upstream.name) == outline.upstreams[upstream.name]
+    }
 
 
 def credential_names(settings: Settings) -> frozenset[str]:

@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING
 
 from tentaculo.access.guard import CHALLENGE
 from tentaculo.config.settings import Unavailable
-from tentaculo.errors import GatewayError, StreamUnavailable, Unauthorized
+from tentaculo.errors import GatewayError, RouteRemoved, StreamUnavailable, Unauthorized
 from tentaculo.relay.answering import NOT_YET_STATUSES, Answering
 from tentaculo.relay.delivery import Delivery
 from tentaculo.relay.open_stream import OpenStream
+from tentaculo.relay.plan import RoutePlan
+from tentaculo.relay.problem import RETRY_AFTER
 from tentaculo.relay.request import Request
 from tentaculo.relay.subscription import Subscription
 
 if TYPE_CHECKING:
     from tentaculo.relay.relay import Relay
+    from tentaculo.relay.snapshot import Snapshot
 
 NOBODY: frozenset[str] = frozenset()
 
@@ -40,6 +43,8 @@ class Streaming(Answering):
         if self._cut_by is not None:
             raise self._cut_by
         self._check_revoked()
+        if self.snapshot is not self.relay.snapshot:
+            self._check_current(plan)
         stream = OpenStream(self.relay, plan, delivery, beats=not isinstance(delivery, Subscription))
         stream.open(self.claim(plan))
         self._stream = stream
@@ -81,6 +86,33 @@ class Streaming(Answering):
             self._stream.end_stream(reason)
         else:
             self.cut_short(Unauthorized(reason, headers=CHALLENGE))
+
+    def check_principal(self, snapshot: Snapshot) -> None:
+        """End the stream where its principal may not have it any more."""
+        if self._stream is not None and not self._is_allowed(snapshot):
+            self._stream.end_stream("revoked")
+
+    def check_route(self, snapshot: Snapshot) -> None:
+        """End the stream where its route is gone, or does something else now."""
+        plan = self.record.plan
+        if self._stream is not None and plan is not None and plan.identity not in snapshot.plans:
+            self._stream.end_stream("route_removed")
+
+    def _is_allowed(self, snapshot: Snapshot) -> bool:
+        holder, plan = self.record.principal, self.record.plan
+        if holder is None or plan is None:
+            return True
+        current = snapshot.plans.get(plan.identity)
+        if current is not None and holder.name not in current.guard.allowed:
+            return False
+        return snapshot.principals.holder(holder.name, holder.fingerprint) is not None
+
+    def _check_current(self, plan: RoutePlan) -> None:
+        """Refuse a stream that would open after a reload has ended those like it."""
+        if not self._is_allowed(self.relay.snapshot):
+            raise Unauthorized("principal_gone", headers=CHALLENGE)
+        if plan.identity not in self.relay.snapshot.plans:
+            raise RouteRemoved("reloaded", headers=RETRY_AFTER)
 
     def _is_or_becomes_stream(self) -> bool:
         return self._stream is not None or self._stream_settings is not None

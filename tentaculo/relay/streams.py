@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -47,7 +48,7 @@ class Streams:
     def __init__(self, limit: int) -> None:
         self.draining = False  # no stream is asked for any more
         self.closed = False  # none opens any more either
-        self._limit = limit
+        self.limit = limit
         self._open: dict[Endable, Claim] = {}
         self._counts: dict[Key, int] = {}
 
@@ -65,7 +66,7 @@ class Streams:
         self._check_limits(claim)
 
     def _check_limits(self, claim: Claim) -> None:
-        if len(self._open) >= self._limit:
+        if len(self._open) >= self.limit:
             raise TooManyStreams("streams", headers=RETRY_AFTER)
         for key, limit in _bounds(claim):
             if limit is not None and self._counts.get(key, 0) >= limit:
@@ -98,6 +99,10 @@ class Streams:
         """End every stream."""
         for stream in self.all_open():
             stream.end_stream(reason)
+
+    def by_route(self) -> dict[str, int]:
+        """Return how many streams are open on each route."""
+        return dict(Counter(claim.route for claim in self._open.values()))
 
     def settle(self) -> None:
         """Have every stream count what it has relayed so far."""

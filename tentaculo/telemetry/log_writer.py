@@ -1,4 +1,4 @@
-"""Writes log lines to a file descriptor from a thread of its own: the event loop never waits for it.
+"""Writes log lines to a descriptor or a file from a thread of its own: the event loop never waits for it.
 
 What does not fit the bounded queue, or can't be written, is dropped and counted, and the log says so
 as soon as it can.  Knows lines as bytes, nothing of events.
@@ -6,12 +6,16 @@ as soon as it can.  Knows lines as bytes, nothing of events.
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
+
+from tentaculo.telemetry.log_file import LogFile, Place, place_of
 
 MIB = 1024 * 1024
 _POLL_MILLISECONDS = 50
@@ -22,26 +26,43 @@ def dropped_line(count: int) -> bytes:
     return b'{"event":"log.dropped","level":"warning","dropped":%d}\n' % count
 
 
+def unopened_line(reason: str) -> bytes:
+    """Say that the file could not be opened again, where no other way to say it is given."""
+    return b'{"event":"log.reopen_failed","level":"error","reason":%s}\n' % json.dumps(reason).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class _Tear:
+    """Where a line went out in part: what is missing of it, and the file as it was; None is no file."""
+
+    missing: bytes
+    place: Place | None
+
+
 class LogWriter:
     """A queue of lines and the thread that empties it, at most every `flush_interval` seconds.
 
-    `notice` makes the line that tells how many were dropped; `on_dropped` is told of each drop.
-    Both may be called from the writer's thread.
+    `target` is a descriptor, which stays open, or a file, which is the writer's from now on.  `notice`
+    makes the line that tells how many were dropped, `unopened` the one that tells why the file could
+    not be opened again; `on_dropped` is told of each drop.  All may be called from the writer's thread.
     """
 
     def __init__(
         self,
-        fd: int,
+        target: int | LogFile,
         *,
         max_bytes: int = 8 * MIB,
         flush_interval: float = 0.1,
         notice: Callable[[int], bytes] = dropped_line,
+        unopened: Callable[[str], bytes] = unopened_line,
         on_dropped: Callable[[int], None] | None = None,
     ) -> None:
-        self._fd = fd
+        self._file = target if isinstance(target, LogFile) else None
+        self._fd = target if isinstance(target, int) else target.fd
         self._max_bytes = max_bytes
         self._flush_interval = flush_interval
         self._notice = notice
+        self._unopened = unopened
         self._on_dropped = on_dropped
         self._lines: deque[bytes] = deque()
         # Each of the two has one writer, the event loop and the thread, so neither needs a lock.
@@ -52,7 +73,8 @@ class LogWriter:
         self._reported = 0
         self._in_hand = 0
         self._given_up = False
-        self._torn = False
+        self._tear: _Tear | None = None
+        self._moved = False
         self._idle = True
         self._closing = threading.Event()
         self._deadline = float("inf")
@@ -78,6 +100,16 @@ class LogWriter:
             self._idle = False
             self._wake.set()
 
+    def reopen(self) -> None:
+        """Have the file opened again, since it was moved; it happens soon, between two lines.
+
+        Where it can't be opened, lines go on to the old one, and one says why.  A descriptor stays.
+        """
+        if self._file is not None:
+            self._moved = True
+            self._idle = False
+            self._wake.set()
+
     def close(self, timeout: float) -> None:
         """Write what is queued, for at most `timeout` seconds; what is left counts as dropped."""
         self._deadline = time.monotonic() + timeout
@@ -85,8 +117,11 @@ class LogWriter:
         self._wake.set()
         self._thread.join(timeout)
         # A thread stuck in a blocking write is left behind: it is a daemon, and the process ends.
-        left = self._in_hand if self._thread.is_alive() else 0
+        stuck = self._thread.is_alive()
+        left = self._in_hand if stuck else int(self._is_unfinished())
         self._lose(left + len(self._take()))
+        if self._file is not None and not (stuck or self._given_up):
+            self._file.close()
         self._given_up = True
 
     def _tell(self, count: int) -> None:
@@ -113,16 +148,19 @@ class LogWriter:
     def _rest(self) -> None:
         """Be idle if nothing is queued: in this order, so that no line is queued unseen."""
         self._idle = True
-        if self._lines:
+        if self._lines or self._moved:
             self._idle = False
 
     def _take(self) -> list[bytes]:
         return [self._lines.popleft() for _ in range(len(self._lines))]
 
     def _flush(self) -> None:
+        if self._moved:
+            self._moved = False
+            self._open_again()
         lines = self._take()
         self._in_hand = len(lines)
-        if lines:
+        if lines or self._is_unfinished():
             self._lose(len(lines) - self._write(lines))
         self._in_hand = 0
         self._done_with += sum(map(len, lines))
@@ -130,20 +168,58 @@ class LogWriter:
         if count and self._write([self._notice(count)]):
             self._reported += count
 
+    def _open_again(self) -> None:
+        assert self._file is not None
+        try:
+            self._file.reopen()
+        except OSError as fault:
+            self._lose(1 - self._write([self._unopened(fault.strerror or "unknown")]))
+        self._fd = self._file.fd
+
+    def _is_unfinished(self) -> bool:
+        """Say whether a line that counts as written still misses its end."""
+        return self._tear is not None and self._tear.place is not None
+
     def _write(self, lines: list[bytes]) -> int:
-        """Write lines and return how many went out whole."""
-        start = b"\n" if self._torn else b""
+        """Write lines and return how many went out, or will be whole when there is room again."""
+        start = self._start()
         data = memoryview(start + b"".join(lines))
         sent = self._send(data)
         if sent == len(data):
-            self._torn = False
+            self._tear = None
             return len(lines)
+        if sent < len(start):
+            if sent:
+                self._tear_line(start[sent:])
+            return 0
         whole, end = 0, len(start)
         while end + len(lines[whole]) <= sent:
             end += len(lines[whole])
             whole += 1
-        self._torn = sent > end or (self._torn and sent == 0)
-        return whole
+        self._tear = None
+        return whole if sent == end else whole + self._tear_line(lines[whole][sent - end :])
+
+    def _tear_line(self, missing: bytes) -> int:
+        """Remember what is missing of a line; return 1 where it can be written later, as in a file."""
+        place = place_of(self._fd)
+        self._tear = _Tear(b"\n" if place is None else missing, place)
+        return int(place is not None)
+
+    def _start(self) -> bytes:
+        """Return what has to go out first: what is missing of a torn line, or just its end.
+
+        Its end where the file is another one by now, or someone cut it or wrote to it.
+        """
+        tear = self._tear
+        if tear is None:
+            return b""
+        place = place_of(self._fd)
+        if tear.place is None or tear.place == place:
+            return tear.missing
+        self._lose(1)
+        is_empty = place is not None and place[2] == 0
+        self._tear = None if is_empty else _Tear(b"\n", None)
+        return b"" if is_empty else b"\n"
 
     def _send(self, data: memoryview) -> int:
         sent = 0

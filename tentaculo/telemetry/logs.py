@@ -51,11 +51,8 @@ class Logs:
         readable = settings.format == "console" or (settings.format == "auto" and terminal)
         self._sink = sink
         self._level = _NUMBERS[settings.level]
-        self._processors: tuple[Processor, ...] = (
-            Stamp(),
-            format_exception,
-            EventSanitizer((*settings.sanitize, *secret_names)),
-        )
+        self._sanitizer = EventSanitizer((*settings.sanitize, *secret_names))
+        self._processors: tuple[Processor, ...] = (Stamp(), format_exception, self._sanitizer)
         self._renderer: Renderer = ConsoleLine(colors=colors) if readable else json_line
         self._attached: AttachedLogging | None = None
         self.logger: FilteringBoundLogger = structlog.wrap_logger(
@@ -63,6 +60,10 @@ class Logs:
             processors=[*self._processors, self._renderer],
             wrapper_class=structlog.make_filtering_bound_logger(self._level),
         ).bind()
+
+    def learn(self, names: Iterable[str]) -> None:
+        """Mask the values of more names, from now on."""
+        self._sanitizer.learn(names)
 
     def event(self, level: str, event: str, fields: Event) -> None:
         """Log an event without structlog's logger, which takes longer than its processors.

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from tentaculo.telemetry.stream_metrics import StreamFamilies, StreamMetrics
 from tentaculo.telemetry.tallies import OTHER, Tallies, Tally
 from tentaculo.telemetry.token_metrics import TokenMetrics
+from tentaculo.telemetry.upstream_metrics import UpstreamMetrics
 
 FAULT_KINDS = frozenset(
     {
@@ -27,6 +28,7 @@ FAULT_KINDS = frozenset(
     }
 )
 REFUSALS = frozenset({"connections", "connections_per_client"})
+RELOAD_OUTCOMES = frozenset({"applied", "rejected"})
 CUT_KINDS = frozenset({"stream", "call"})
 ABORT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -38,6 +40,7 @@ class Metrics:
         self.registry = own = CollectorRegistry()
         Info("tentaculo_build", "The version that runs", registry=own).info({"version": version})
         self.tokens = TokenMetrics(own)
+        self.upstreams = UpstreamMetrics(own)
         self._tallies = Tallies()
         self._tallies.show_in(own)
         self._streams = StreamFamilies(own)
@@ -65,6 +68,16 @@ class Metrics:
         )
         for kind in CUT_KINDS:
             self._cut.labels(kind)
+        self._reloads = Counter(
+            "tentaculo_config_reloads", "Reloads of the configuration", ["outcome"], registry=own
+        )
+        for outcome in RELOAD_OUTCOMES:
+            self._reloads.labels(outcome)
+        self._is_rejected = Gauge(
+            "tentaculo_config_rejected",
+            "1 while the configuration on disk is not the one in effect",
+            registry=own,
+        )
 
     def route(self, name: str) -> RouteMetrics:
         """Return the metrics of a route; the same counts each time it is asked for."""
@@ -97,6 +110,11 @@ class Metrics:
     def exchanges_cut(self, kind: str, count: int) -> None:
         """Count exchanges that a drain did not wait for; `kind` is stream or call."""
         self._cut.labels(_closed(kind, CUT_KINDS)).inc(count)
+
+    def reloaded(self, outcome: str) -> None:
+        """Count a reload; `outcome` is applied or rejected."""
+        self._reloads.labels(_closed(outcome, RELOAD_OUTCOMES)).inc()
+        self._is_rejected.set(outcome == "rejected")
 
     def exposition(self) -> tuple[bytes, str]:
         """Return all of it in Prometheus' text format, and its content type."""

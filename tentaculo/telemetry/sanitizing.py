@@ -38,11 +38,18 @@ class EventSanitizer:
     texts, are taken out of it and removed by value wherever a text came from outside.
     """
 
-    __slots__ = ("_plans", "_sanitizer")
+    __slots__ = ("_extra_names", "_plans", "_sanitizer")
 
     def __init__(self, extra_names: Iterable[str] = ()) -> None:
-        self._sanitizer = Sanitizer(extra_names)
+        self._extra_names = frozenset(extra_names)
+        self._sanitizer = Sanitizer(self._extra_names)
         self._plans: dict[str, int] = {}
+
+    def learn(self, names: Iterable[str]) -> None:
+        """Add names that carry secrets; none is ever given up, for something may still be said of it."""
+        known = self._extra_names | frozenset(names)
+        if known != self._extra_names:
+            self._extra_names, self._sanitizer, self._plans = known, Sanitizer(known), {}
 
     def __call__(
         self, logger: Any, method_name: str, event: MutableMapping[str, Any]

@@ -67,7 +67,7 @@ class Tallies:
             "Time from request to end of response, without streams",
             labels=["route"],
         )
-        for route, tally in self._by_route.items():
+        for route, tally in list(self._by_route.items()):  # a reload may add to them meanwhile
             for (method, number), count in tally.requests.items():
                 requests.add_metric([route, method, STATUS_CLASSES.get(number, OTHER)], count)
             duration.add_metric([route], _cumulated(tally.slots), tally.seconds)

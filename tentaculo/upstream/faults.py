@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 
 import httptools
@@ -14,6 +15,7 @@ _TABLE: tuple[tuple[type[BaseException], type[GatewayError], str], ...] = (
     (asyncio.TimeoutError, UpstreamTimeout, "connect_timeout"),
     (ssl.SSLCertVerificationError, UpstreamUnreachable, "certificate"),
     (ssl.SSLError, UpstreamUnreachable, "tls"),
+    (socket.gaierror, UpstreamUnreachable, "unresolved"),
     (ConnectionRefusedError, UpstreamUnreachable, "refused"),
     (ConnectionResetError, UpstreamUnreachable, "reset"),
     (httptools.HttpParserUpgrade, UpstreamProtocolError, "upgrade"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 
@@ -10,11 +11,18 @@ from tentaculo.config.assembly import present
 from tentaculo.config.settings import (
     Access,
     Address,
+    Balance,
+    BreakerSettings,
     DrainSettings,
     HeaderEdits,
+    HealthCheckSettings,
     Limits,
     LogSettings,
+    MaintenanceSettings,
     Rate,
+    RateLimitSettings,
+    RatePer,
+    RetrySettings,
     Rewrite,
     RouteSettings,
     Secret,
@@ -22,13 +30,16 @@ from tentaculo.config.settings import (
     Settings,
     StreamSettings,
     Timeouts,
+    TlsCertificate,
     TlsSettings,
     TokenStoreSettings,
     UpstreamCredential,
+    UpstreamLimits,
     UpstreamSettings,
 )
 from tentaculo.config.tokens import digest_of
-from tests.config.files import config, settings_of
+from tests.config.files import SOURCE, config, settings_of
+from tests.config.pem import make_pair
 
 EVERY_KEY = """
 listen: 127.0.0.1:8080
@@ -38,7 +49,7 @@ trusted_peers: [10.0.0.0/8]
 credential_headers: [X-Token, Authorization]
 identity_header: X-Who
 health_path: /alive
-log: {level: debug, format: json, sanitize: [pin]}
+log: {level: debug, format: json, sanitize: [pin], file: /dev/null}
 limits: {connections: 1, streams: 2, connections_per_client: 3, request_line: 4KiB, header: 5KiB,
          headers: 6KiB, body: 7KiB, header_timeout: 8s, body_timeout: 9s, write_timeout: 10s, keep_alive: 11s}
 drain: {time: 1m, hard_cap: 2m}
@@ -48,8 +59,13 @@ principals:
 upstreams:
   plain: http://h
   full:
-    servers: [{url: "https://h:8443"}]
+    servers: [{url: "https://h:8443", weight: 3}, https://i]
+    balance: client_hash
+    health_check: {path: /up, interval: 1s, timeout: 2s, down_after: 3, up_after: 4}
     timeouts: {connect: 1s, response: 2s, idle: 3s, keep_alive: 4s}
+    limits: {connections: 1, exchanges: 2}
+    retries: {attempts: 3, budget: 12.5%}
+    breaker: {faults: 4, open_for: 5s}
     tls: {server_name: reports, verify: false}
     credential: {header: X-Service, value: s3cret}
 routes:
@@ -66,6 +82,8 @@ routes:
     timeouts: {response: 500ms}
     allow_in_path: ["%2F", ";"]
     credential_headers: [X-Own]
+    rate_limit: {rate: 60/m, burst: 5, per: route}
+    maintenance: {status: 418, body: "Back at ten."}
   - name: two
     path: /two
     upstream: plain
@@ -103,7 +121,9 @@ def test_every_key_arrives() -> None:
     assert settings.trusted_peers == (ip_network("10.0.0.0/8"),)
     assert settings.credential_headers == ("X-Token", "Authorization")
     assert (settings.identity_header, settings.health_path) == ("X-Who", "/alive")
-    assert settings.log == LogSettings(level="debug", format="json", sanitize=("pin",))
+    assert settings.log == LogSettings(
+        level="debug", format="json", sanitize=("pin",), file=Path("/dev/null")
+    )
     assert settings.limits == Limits(
         connections=1,
         streams=2,
@@ -127,11 +147,16 @@ def test_every_key_arrives() -> None:
 def test_upstreams_arrive() -> None:
     """The short form has every default, the long one what was given."""
     plain, full = settings_of(EVERY_KEY).upstreams
-    assert plain == UpstreamSettings(name="plain", server=Server("http", "h", 80))
+    assert plain == UpstreamSettings(name="plain", servers=(Server("http", "h", 80),))
     assert full == UpstreamSettings(
         name="full",
-        server=Server("https", "h", 8443),
+        servers=(Server("https", "h", 8443, weight=3), Server("https", "i", 443)),
+        balance=Balance.CLIENT_HASH,
+        health_check=HealthCheckSettings(path="/up", interval=1.0, timeout=2.0, down_after=3, up_after=4),
         timeouts=Timeouts(connect=1.0, response=2.0, idle=3.0, keep_alive=4.0),
+        limits=UpstreamLimits(connections=1, exchanges=2),
+        retries=RetrySettings(attempts=3, budget=0.125),
+        breaker=BreakerSettings(faults=4, open_for=5.0),
         tls=TlsSettings(server_name="reports", verify=False),
         credential=UpstreamCredential("X-Service", Secret("s3cret")),
     )
@@ -154,6 +179,8 @@ def test_routes_arrive() -> None:
         timeouts=Timeouts(connect=1.0, response=0.5, idle=3.0, keep_alive=4.0),
         allow_in_path=frozenset({"%2f", ";"}),
         credential_headers=("X-Own",),
+        rate_limit=RateLimitSettings(rate=Rate(rate=1.0, burst=5), per=RatePer.ROUTE),
+        maintenance=MaintenanceSettings(status=418, body="Back at ten."),
     )
     assert two == RouteSettings(
         name="two",
@@ -206,7 +233,12 @@ def test_memory_is_no_url(store: str, made: TokenStoreSettings) -> None:
 def test_defaults_are_those_of_the_settings() -> None:
     """A file without options has the defaults of the settings and nothing else."""
     found = settings_of(config())
-    assert found == Settings(principals=found.principals, upstreams=found.upstreams, routes=found.routes)
+    assert found == Settings(
+        principals=found.principals,
+        upstreams=found.upstreams,
+        routes=found.routes,
+        files=(SOURCE.absolute(),),
+    )
     assert found.routes == (RouteSettings(name="api", path="/api/*", upstream="backend"),)
 
 
@@ -226,6 +258,40 @@ def test_defaults_are_those_of_the_settings() -> None:
 def test_nothing_means_the_default(key: str) -> None:
     """A key without a value is as if it were not there."""
     assert settings_of(config(top=f"{key}:\n")) == settings_of(config())
+
+
+@pytest.mark.parametrize(
+    ("access", "per"),
+    [
+        ("header-token", RatePer.PRINCIPAL),
+        ("ephemeral-token, stream: {}, ephemeral_token: {issue_path: /t}", RatePer.PRINCIPAL),
+        ("upstream, stream: {}", RatePer.CLIENT),
+        ("public", RatePer.CLIENT),
+    ],
+    ids=["header-token", "ephemeral-token", "upstream", "public"],
+)
+def test_rate_is_counted_by_principal_or_client(access: str, per: RatePer) -> None:
+    """Where nothing is said, calls of a principal count together, or of an address where none is known."""
+    route = f"{{name: a, path: /a, upstream: backend, access: {access}, rate_limit: {{rate: 2/s}}}}"
+    (found,) = settings_of(config(route)).routes
+    assert found.rate_limit == RateLimitSettings(rate=Rate(rate=2.0, burst=2), per=per)
+
+
+def test_maintenance_without_options() -> None:
+    """It is on by being there."""
+    (found,) = settings_of(config("{name: a, path: /a, upstream: backend, maintenance: {}}")).routes
+    assert found.maintenance == MaintenanceSettings()
+
+
+def test_certificates_arrive(tmp_path: Path) -> None:
+    """Their files are found beside the configuration, in the order of the list."""
+    for name in ("a", "b"):
+        make_pair(tmp_path, name)
+    pairs = "{certificate: b.pem, key: b.key}, {certificate: a.pem, key: a.key}"
+    text = config(top=f"listen: {{address: '127.0.0.1:0', tls: [{pairs}]}}\n")
+    assert settings_of(text, source=tmp_path / "t.yaml").tls == tuple(
+        TlsCertificate(tmp_path / f"{name}.pem", tmp_path / f"{name}.key") for name in ("b", "a")
+    )
 
 
 def test_missing_key_is_no_setting() -> None:

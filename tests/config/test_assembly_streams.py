@@ -89,7 +89,7 @@ def test_replay_is_asked_for(replay: str, made: ReplaySettings | None) -> None:
     """An empty mapping takes the defaults, and only a mapping keeps anything."""
     route = f"{{name: a, path: /a, upstream: backend, stream: {{shared: true, replay: {replay}}}}}"
     (found,) = settings_of(config(route)).routes
-    assert found.stream == StreamSettings(shared=True, replay=made)
+    assert found.stream == StreamSettings(heartbeat=15.0, shared=True, replay=made)
 
 
 @pytest.mark.parametrize(
@@ -131,3 +131,11 @@ def test_null_is_a_stream_without_end(max_age: str, seconds: float | None) -> No
     route = f"{{name: a, path: /a, upstream: backend, stream: {{max_age: {max_age}}}}}"
     (made,) = settings_of(config(route)).routes
     assert made.stream == StreamSettings(max_age=seconds)
+
+
+@pytest.mark.parametrize(("heartbeat", "seconds"), [("", 15.0), ("null", None), ("2s", 2.0)])
+def test_shared_streams_beat_unasked(heartbeat: str, seconds: float | None) -> None:
+    """Whatever opens them, unless the word null silences them."""
+    route = f"{{name: a, path: /a, upstream: backend, stream: {{shared: true, heartbeat: {heartbeat}}}}}"
+    (made,) = settings_of(config(route)).routes
+    assert made.stream == StreamSettings(heartbeat=seconds, shared=True)

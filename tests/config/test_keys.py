@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from tentaculo.config.call_models import MaintenanceSection, RateLimitSection, RateSection
 from tentaculo.config.keys import nearest_key, section_at, unknown_key
 from tentaculo.config.models import (
+    CertificateSection,
     FileSection,
     PrincipalSection,
-    RateSection,
     RouteSection,
     TokenStoreSection,
 )
@@ -17,6 +18,7 @@ from tentaculo.config.section import Section
 from tentaculo.config.stream_models import CorsSection, EphemeralTokenSection, StreamSection
 from tentaculo.config.upstream_models import (
     CredentialSection,
+    HealthCheckSection,
     ServerSection,
     TimeoutsSection,
     UpstreamSection,
@@ -38,6 +40,10 @@ from tentaculo.config.upstream_models import (
         (("routes", 3, "cors"), CorsSection),
         (("principals", 0, "issue_rate"), RateSection),
         (("token_store",), TokenStoreSection),
+        (("listen", "tls", 0), CertificateSection),
+        (("upstreams", "x", "health_check"), HealthCheckSection),
+        (("routes", 3, "rate_limit"), RateLimitSection),
+        (("routes", 3, "maintenance"), MaintenanceSection),
     ],
 )
 def test_path_leads_to_its_section(path: YamlPath, section: type[Section]) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tentaculo.config.call_models import RateSection
 from tentaculo.config.models import (
     DrainSection,
     FileSection,
     LimitsSection,
     LogSection,
-    RateSection,
     RouteSection,
     TokenStoreSection,
 )
@@ -29,9 +29,9 @@ from tentaculo.config.settings import (
     TokenStoreSettings,
 )
 from tentaculo.config.token_fields import MEMORY
-from tests.config.files import PRINCIPAL, config, problems_of
+from tests.config.files import PRINCIPAL, config, problems_of, settings_of
 
-ELSEWHERE = {"admin_digest"}  # is written as admin.token
+ELSEWHERE = {"admin_digest", "tls", "files"}  # admin.token, listen.tls, and what the file names
 
 
 @pytest.mark.parametrize(
@@ -99,29 +99,16 @@ def test_leaves_are_read_by_their_type() -> None:
     assert file.admin.token == Secret("t" * 12)
 
 
-LATER = {
-    "listen": ("{address: 'h:1', tls: []}", "listen.tls"),
-    "browser_path": ("/x", "browser_path"),
-    "log": ("{file: x}", "log.file"),
-}
-LATER_IN_ROUTES = {
-    "rate_limit": "{rate: 1/s}",
-    "maintenance": "null",
-}
-SAID = "this key is known, but not supported by this version"
-
-
-@pytest.mark.parametrize(("key", "value", "path"), [(key, *rest) for key, rest in LATER.items()], ids=LATER)
-def test_later_key_of_the_file_says_so(key: str, value: str, path: str) -> None:
+def test_later_key_of_the_file_says_so() -> None:
     """A key that only a later version builds is told as such."""
-    assert problems_of(config(top=f"{key}: {value}\n")) == [f"{path}: {SAID}"]
+    said = "this key is known, but not supported by this version"
+    assert problems_of(config(top="browser_path: /x\n")) == [f"browser_path: {said}"]
 
 
-@pytest.mark.parametrize(("key", "value"), LATER_IN_ROUTES.items(), ids=LATER_IN_ROUTES)
-def test_later_key_of_a_route_says_so(key: str, value: str) -> None:
-    """A route's later keys are known."""
-    route = f"{{name: a, path: /a, upstream: backend, {key}: {value}}}"
-    assert problems_of(config(route)) == [f"routes[0].{key}: {SAID}"]
+@pytest.mark.parametrize("tls", ["null", "[]", ""], ids=["null", "none", "nothing"])
+def test_listener_may_have_no_certificate(tls: str) -> None:
+    """Without certificates it speaks plain http."""
+    assert settings_of(config(top=f"listen: {{address: 'h:1', tls: {tls}}}\n")).tls == ()
 
 
 def test_principal_may_have_streams() -> None:
@@ -143,6 +130,13 @@ def test_principal_may_have_streams() -> None:
         ),
         ("token_store: {max_tokens: 0}", "token_store.max_tokens: must be a whole number, 1 or more"),
         ("token_store: {ur: memory}", 'token_store.ur: unknown key; did you mean "url"?'),
+        ("listen: {tls: []}", "listen.address: this key is required"),
+        ("listen: {address: 'h:1', tls: {}}", "listen.tls: must be a list"),
+        (
+            "listen: {address: 'h:1', tls: [{cert: a, key: b}]}",
+            'listen.tls[0].cert: unknown key; did you mean "certificate"?',
+        ),
+        ("log: {file: []}", "log.file: must be text"),
         ("drain: 5s", "drain: must be a mapping of keys to values"),
         ("drain: {cap: 5s}", 'drain.cap: unknown key; did you mean "hard_cap"?'),
         ("token_store: [memory]", "token_store: must be a mapping of keys to values"),
@@ -154,6 +148,10 @@ def test_principal_may_have_streams() -> None:
         "timeout",
         "max-tokens",
         "unknown",
+        "listen-address",
+        "tls",
+        "tls-key",
+        "log-file",
         "drain",
         "drain-key",
         "list",

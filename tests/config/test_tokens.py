@@ -9,7 +9,14 @@ import pytest
 from pydantic_core import PydanticCustomError
 
 from tentaculo.config.settings import Secret
-from tentaculo.config.tokens import LARGEST_FILE, digest_of, read_digest, read_token, read_token_file
+from tentaculo.config.tokens import (
+    LARGEST_FILE,
+    digest_of,
+    read_digest,
+    read_file_name,
+    read_token,
+    read_token_file,
+)
 
 TOKEN = "a-good-token"
 
@@ -85,3 +92,11 @@ def test_folder_is_no_token_file(tmp_path: Path) -> None:
     """A path that is a folder is one sentence too."""
     with pytest.raises(ValueError, match="can't be read"):
         read_token_file(tmp_path)
+
+
+def test_file_name_is_one() -> None:
+    """A name that no system takes is told, and does not come as far as being opened."""
+    assert read_file_name("a/b") == Path("a/b")
+    for text in ("", "a\0b"):
+        with pytest.raises(PydanticCustomError, match="must"):
+            read_file_name(text)

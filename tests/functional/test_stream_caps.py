@@ -116,6 +116,21 @@ async def test_last_place(cap: Cap, start_gateway: StartGateway, upstream: Scrip
     assert len(gateway.logs.named("stream.opened")) == 2
 
 
+async def test_stream_of_a_route_without_options(
+    start_gateway: StartGateway, upstream: ScriptedUpstream
+) -> None:
+    """What it is turns out with its head; a principal has no room for it either, and its calls go on."""
+    plain = "  - {name: plain, path: /*, upstream: backend}\n"
+    gateway = await start_gateway(configured(upstream, CAPS["principal"], plain))
+    for path in ("/sse/plain", "/sse/first"):
+        await opened(gateway, upstream, path=path)
+    reply = await gateway.call("/sse/plain")
+    assert (reply.status, told(reply)["code"]) == (429, "stream_limit_reached")
+    assert reply.head.value("Retry-After") == "5"
+    await (await upstream.next()).gone(2)
+    assert (await gateway.call("/echo")).status == 200
+
+
 # Where tokens open the stream.
 
 

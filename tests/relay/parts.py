@@ -30,7 +30,7 @@ from tests.fakes.clock import Clock
 
 TOKEN = b"token-of-the-caller"
 CALLER = PrincipalSettings(name="caller", digests=(hashlib.sha256(TOKEN).digest(),))
-BACKEND = UpstreamSettings(name="backend", server=Server("http", "backend.test", 8011))
+BACKEND = UpstreamSettings(name="backend", servers=(Server("http", "backend.test", 8011),))
 CLIENT = Peer("192.0.2.7", trusted=False)
 REQUEST = b"GET /x HTTP/1.1\r\nHost: backend.test\r\n\r\n"
 
@@ -157,7 +157,8 @@ class Relayed:
 
     `done` holds what the answer said at its end; `streams` the answers that opened a stream, of
     which there is `room` for one or none; a client that is `gone` has no transport any more;
-    `first_events` counts how often a first event was told of; `denials` are the statuses by which the upstream said that it has no stream.
+    `first_events` counts how often a first event was told of; `denials` are the statuses by which
+    the upstream said that it has no stream.
     """
 
     def __init__(

@@ -144,20 +144,26 @@ class Hearer:
 
 
 class Stage:
-    """A shared stream whose source is the test; `idle` counts how often it was said to be wanted no more."""
+    """A shared stream whose source is the test.
 
-    def __init__(self, front: Front, path: str = "/events", *, first_id: bytes = b"") -> None:
+    `deserted` counts how often its last client left, `idle` how often it was said to be wanted no more.
+    """
+
+    def __init__(self, front: Front, path: str = "/events") -> None:
         self.front = front
         self.plan = plan_in(front, path)
-        self.idle = 0
+        self.idle = self.deserted = 0
         self._epochs = iter("abcdef")
         self.stream = SharedStream(
             front.relay,
             self.plan,
-            self._on_idle,
-            first_id=first_id,
+            on_deserted=self._on_deserted,
+            on_idle=self._on_idle,
             new_epoch=lambda: next(self._epochs),
         )
+
+    def _on_deserted(self) -> None:
+        self.deserted += 1
 
     def _on_idle(self) -> None:
         self.idle += 1

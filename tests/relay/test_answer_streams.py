@@ -141,6 +141,19 @@ async def test_idle_timeout(reply: bytes, backend: Upstream) -> None:
     assert backend.transport.aborted
 
 
+@pytest.mark.parametrize("reply", [EVENTS, CHUNKED], ids=["stream", "other reply"])
+@pytest.mark.parametrize("seconds", [10.0, 600.0])
+async def test_idle_timeout_from_the_head_on(seconds: float, reply: bytes, backend: Upstream) -> None:
+    """It holds in the place of the route's other timeout, be it longer or shorter."""
+    relayed = Relayed(backend, route_of(stream=StreamSettings(idle_timeout=seconds)))
+    backend.pass_time(5)
+    backend.sends(reply)
+    backend.pass_time(seconds - 0.1)
+    assert relayed.done == []
+    backend.pass_time(0.1)
+    assert isinstance(relayed.done[0], UpstreamTimeout)
+
+
 async def test_idle_time_stands_still_for_a_slow_client(backend: Upstream) -> None:
     """While it takes nothing the upstream can't be heard, and has its full time again afterwards."""
     relayed = Relayed(backend, IMPATIENT)

@@ -7,18 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tentaculo.config.settings import ReplaySettings
-from tentaculo.relay.event_log import EventLog
+from tentaculo.relay.event_log import KEEPING_BYTES, EventLog
 from tests.relay.shared_parts import blocks_of, event, events
 
 MANY = ReplaySettings(events=1000, bytes=2**20, age=300.0)
 FEW = ReplaySettings(events=3, bytes=2**20, age=300.0)
-SMALL = ReplaySettings(events=1000, bytes=100, age=300.0)
+SMALL = ReplaySettings(events=1000, bytes=4 * (25 + KEEPING_BYTES), age=300.0)
 SHORT = ReplaySettings(events=1000, bytes=2**20, age=10.0)
 
 
-def log_of(data: bytes, replay: ReplaySettings | None = MANY, last_id: bytes = b"") -> EventLog:
+def log_of(data: bytes, replay: ReplaySettings | None = MANY) -> EventLog:
     """Return a log that has taken a stream block by block, and trimmed after each."""
-    log = EventLog(replay, last_id)
+    log = EventLog(replay)
     for block in blocks_of(data):
         log.append([block], 0.0)
         log.trim(0.0, None)
@@ -35,7 +35,7 @@ def test_blocks_are_counted() -> None:
     """All of the stream counts, kept or not; comments are no events."""
     data = events(1, 5) + b": comment\n\n"
     log = log_of(data, FEW)
-    assert (log.first, log.end) == (3, 6)
+    assert (log.first, log.end) == (2, 6)
     assert (log.size, log.events, log.last_id) == (len(data), 5, b"5")
 
 
@@ -76,8 +76,8 @@ def test_replay_is_bounded(replay: ReplaySettings, now: float, before: int | Non
 
 
 def test_bytes_are_bounded_exactly() -> None:
-    """The last events are kept that are within the bound together."""
-    size = len(event(1))
+    """The last events are kept that are within the bound together, with what keeping them costs."""
+    size = len(event(1)) + KEEPING_BYTES
     for bound, kept in ((2 * size - 1, 1), (2 * size, 2), (size - 1, 0)):
         log = log_of(events(1, 7), ReplaySettings(events=1000, bytes=bound, age=300.0))
         assert log.end - log.first == kept
@@ -100,16 +100,13 @@ def test_without_replay_only_the_last_id_is_known() -> None:
     assert (missed(log, b"3"), missed(log, b"2")) == (b"", None)
 
 
-@pytest.mark.parametrize("replay", [None, MANY], ids=["no replay", "replay"])
-def test_stream_that_begins_after_an_id(replay: ReplaySettings | None) -> None:
-    """A client with the id that the upstream was asked to go on after misses nothing."""
-    log = EventLog(replay, b"41")
-    assert (log.last_id, missed(log, b"41")) == (b"41", b"")
-
-
-def test_replay_of_a_stream_that_begins_after_an_id() -> None:
-    """Once events came, it gets them."""
-    assert missed(log_of(events(42, 43), MANY, b"41"), b"41") == events(42, 43)
+def test_stream_of_comments() -> None:
+    """They count as what they weigh, not as events."""
+    size = len(b": comment\n\n") + KEEPING_BYTES
+    log = log_of(events(1, 3) + b": comment\n\n" * 100, FEW)
+    assert missed(log, b"1") == events(2, 3) + b": comment\n\n" * 100
+    log = log_of(b": comment\n\n" * 100, ReplaySettings(events=3, bytes=10 * size, age=300.0))
+    assert log.end - log.first == 10
 
 
 # Ids that are not one for each event.
@@ -128,18 +125,22 @@ def test_id_of_several_events() -> None:
 
 
 def test_id_of_several_events_at_the_bound() -> None:
-    """It is the same where the first of them is kept no more."""
+    """It is the same where the first of them is kept no more; without the second it is unknown."""
     again = b"id: 1\ndata: again\n\n"
     log = log_of(event(1) + again + events(2, 3), FEW)
     assert missed(log, b"1") == again + events(2, 3)
     log = log_of(event(1) + again + events(2, 4), FEW)
-    assert missed(log, b"1") == events(2, 4)
+    assert missed(log, b"1") is None
+    assert missed(log, b"2") == events(3, 4)
 
 
-def test_blocks_without_ids_are_left_behind() -> None:
-    """They change nothing about who knows where to go on."""
-    log = log_of(event(1) + b"data: a\n\n" + b"data: b\n\n" + events(2, 3), FEW)
-    assert missed(log, b"1") == b"data: b\n\n" + events(2, 3)
+def test_events_without_ids_at_the_bound() -> None:
+    """Who has the id before them is known for as long as all of them are kept."""
+    rest = b"data: a\n\n" + b"data: b\n\n"
+    assert missed(log_of(event(1) + rest + event(2), FEW), b"1") == rest + event(2)
+    log = log_of(event(1) + rest + events(2, 3), FEW)
+    assert missed(log, b"1") is None
+    assert missed(log, b"2") == event(3)
 
 
 def test_id_that_is_reset() -> None:
@@ -174,7 +175,7 @@ def test_what_a_lagging_client_lacks_is_kept(replay: ReplaySettings | None) -> N
     log.trim(0.0, 2)
     assert log.first == 2
     assert log.take(2, 2**20) == (events(3, 9), 9)
-    assert log.behind(2) == len(events(3, 9))
+    assert log.behind(2) == len(events(3, 9)) + 7 * KEEPING_BYTES
     assert log.find(b"3", 0.0) is None
     log.trim(0.0, None)
     assert log.first == (9 if replay is None else 6)
@@ -196,10 +197,10 @@ def test_nothing_is_behind_the_end() -> None:
 
 def test_events_in_a_range() -> None:
     """Comments are no events, also where the first blocks are gone."""
-    log = log_of(events(1, 3) + b": c\n\n" + event(4), FEW)
-    assert log.first == 2
-    assert log.count_events(2, 5) == 2
-    assert log.count_events(3, 4) == 0
+    log = log_of(events(1, 3) + b": c\n\n" + event(4) + b": d\n\n", FEW)
+    assert log.first == 1
+    counts = {(1, 6): 3, (2, 5): 2, (3, 5): 1, (3, 4): 0, (5, 6): 0, (4, 6): 1, (4, 4): 0}
+    assert {ends: log.count_events(*ends) for ends in counts} == counts
 
 
 def test_taken_in_pieces() -> None:
@@ -215,7 +216,7 @@ def test_taken_in_pieces() -> None:
 @given(
     sizes=st.lists(st.integers(0, 40), max_size=30),
     bound=st.builds(
-        ReplaySettings, events=st.integers(1, 12), bytes=st.integers(1, 400), age=st.floats(0.5, 20)
+        ReplaySettings, events=st.integers(1, 12), bytes=st.integers(1, 3000), age=st.floats(0.5, 20)
     ),
     lags=st.lists(st.integers(0, 30), max_size=30),
 )

@@ -66,9 +66,10 @@ AUTHORITIES = {
 @pytest.mark.parametrize(("server", "authority"), AUTHORITIES.values(), ids=AUTHORITIES)
 def test_authority_of_an_upstream(server: Server, authority: bytes) -> None:
     """The upstream's own `Host` leaves out a default port and sets brackets around IPv6."""
-    assert authority_of(UpstreamSettings(name="backend", server=server)) == authority
+    assert authority_of(UpstreamSettings(name="backend", servers=(server,))) == authority
     assert (
-        plan_of(route_of(), upstream=UpstreamSettings(name="backend", server=server)).authority == authority
+        plan_of(route_of(), upstream=UpstreamSettings(name="backend", servers=(server,))).authority
+        == authority
     )
 
 
@@ -104,7 +105,7 @@ def test_credential_of_an_upstream() -> None:
     credential = UpstreamCredential("X-Service-Token", Secret("s3rvice-secret"))
     plan = plan_of(
         route_of(),
-        upstream=UpstreamSettings(name="backend", server=BACKEND.server, credential=credential),
+        upstream=UpstreamSettings(name="backend", servers=BACKEND.servers, credential=credential),
     )
     assert plan.request_lines == b"X-Service-Token: s3rvice-secret\r\n" + VIA
     assert plan.request_names.meaning(b"x-service-token") is Meaning.DROP

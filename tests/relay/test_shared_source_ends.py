@@ -10,7 +10,7 @@ from tentaculo.errors import StreamUnavailable, UpstreamProtocolError, UpstreamU
 from tentaculo.relay.last_words import RESYNC
 from tentaculo.relay.shared_source import EVENT_LIMIT
 from tests.fakes.gates import eventually
-from tests.fakes.upstream import ScriptedUpstream
+from tests.fakes.upstream import Exchange, ScriptedUpstream
 from tests.relay.carried import REFUSALS, Carried, carried_configuration, reply
 from tests.relay.conftest import StartFront
 from tests.relay.front import Front
@@ -75,7 +75,7 @@ async def test_stream_that_ends_well_is_opened_again(carried: Carried) -> None:
 
 
 async def test_pauses_grow_up_to_a_bound(carried: Carried) -> None:
-    """Each is twice as long as the one before; who speaks again is patient anew."""
+    """Each is twice as long as the one before, until the upstream has been there for a while."""
     exchange = await carried.opened(event(1))
     carried.upstream.canned["/sse"] = reply("503 Unavailable")
     exchange.wire.abort()
@@ -89,8 +89,33 @@ async def test_pauses_grow_up_to_a_bound(carried: Carried) -> None:
     carried.goes_on()
     carried.upstream.events.put_nowait(event(2))
     await carried.hears(events(1, 2))
+    carried.front.pass_time(5)
     carried.upstream.exchanges[-1].wire.abort()
     assert await carried.paused() == pytest.approx(0.1)
+    await carried.cancelled()
+
+
+async def spoke(carried: Carried) -> Exchange:
+    """Have the upstream answer with a stream and a comment."""
+    exchange = await carried.asked()
+    carried.upstream.events.put_nowait(b": there\n\n")
+    await eventually(lambda: carried.source._has_spoken)
+    return exchange
+
+
+async def test_upstream_that_speaks_and_breaks(carried: Carried) -> None:
+    """It is there, so clients stay, but it is asked ever less often; once it lasts it is good again."""
+    for expected in (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, *[5.0] * 8):
+        exchange = await spoke(carried)
+        carried.front.pass_time(4.9)
+        exchange.wire.abort()
+        assert await carried.paused() == pytest.approx(expected)
+        carried.goes_on(expected)
+    exchange = await spoke(carried)
+    carried.front.pass_time(5)
+    exchange.wire.abort()
+    assert await carried.paused() == pytest.approx(0.1)
+    assert carried.hearer.done == []
     await carried.cancelled()
 
 

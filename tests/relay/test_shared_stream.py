@@ -36,9 +36,9 @@ async def front(start_front: StartFront, upstream: ScriptedUpstream) -> Front:
     return await start_front(shared_configuration(upstream.port, *ROUTES))
 
 
-def opened(front: Front, path: str = "/events", *, first_id: bytes = b"") -> Stage:
+def opened(front: Front, path: str = "/events") -> Stage:
     """Return a shared stream with an open upstream and no clients."""
-    stage = Stage(front, path, first_id=first_id)
+    stage = Stage(front, path)
     stage.stream.opened(HEAD)
     return stage
 
@@ -117,13 +117,15 @@ async def test_events_that_grow_old(front: Front) -> None:
     assert stage.join(b"2").body == b""
 
 
-async def test_clients_that_wait_with_ids(front: Front) -> None:
-    """Who has the id that the upstream goes on after missed nothing; others are told."""
-    stage = Stage(front, first_id=b"41")
-    same, other, none = stage.join(b"41"), stage.join(b"12"), stage.join()
+@pytest.mark.parametrize("path", ["/events", "/replay"])
+async def test_clients_that_wait_with_ids(path: str, front: Front) -> None:
+    """What they missed can't be said of a stream that only begins; who has no id missed nothing."""
+    stage = Stage(front, path)
+    hearers = [stage.join(last_id) for last_id in (b"41", b"12", b"")]
+    assert stage.stream.last_id == b""
     stage.stream.opened(HEAD)
     stage.sends(event(42))
-    assert (same.body, other.body, none.body) == (event(42), RESYNC + event(42), event(42))
+    assert [hearer.body for hearer in hearers] == [RESYNC + event(42)] * 2 + [event(42)]
     assert stage.stream.last_id == b"42"
 
 

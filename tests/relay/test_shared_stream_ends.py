@@ -6,6 +6,7 @@ import pytest
 
 from tentaculo.errors import StreamUnavailable, UpstreamProtocolError
 from tentaculo.relay.delivery import chunk
+from tentaculo.relay.event_log import KEEPING_BYTES
 from tentaculo.relay.last_words import BEAT
 from tentaculo.relay.shared_stream import GRACE_SECONDS
 from tentaculo.upstream.deadlines import NEVER
@@ -39,9 +40,9 @@ async def front(start_front: StartFront, upstream: ScriptedUpstream) -> Front:
     return await start_front(shared_configuration(upstream.port, *ROUTES))
 
 
-def opened(front: Front, path: str = "/events", *, first_id: bytes = b"") -> Stage:
+def opened(front: Front, path: str = "/events") -> Stage:
     """Return a shared stream with an open upstream and no clients."""
-    stage = Stage(front, path, first_id=first_id)
+    stage = Stage(front, path)
     stage.stream.opened(HEAD)
     return stage
 
@@ -67,19 +68,21 @@ async def test_client_that_lags_too_far(front: Front) -> None:
 
 
 async def test_client_that_lags_within_the_bound(front: Front) -> None:
-    """Exactly as much as the bound is not too much; it gets all of it."""
+    """Exactly as much as the bound, with what keeping it costs, is not too much; it gets all of it."""
     stage = opened(front, "/slow")
-    slow = stage.join()
+    slow, slower = stage.join(), stage.join()
     slow.client.client_paused()
-    size = len(event(1, 1000))
-    stage.sends(event(1, 1000 + 1024 - size))
-    assert stage.stream.log.size == 1024
-    stage.sends(event(2))
-    assert slow.done == []
-    slow.client.client_resumed()
+    slower.client.client_paused()
+    room = 1024 - 2 * KEEPING_BYTES - len(event(1)) - len(event(2, 1)) + 1
+    stage.sends(event(1), event(2, room))
+    assert stage.stream.log.behind(0) == 1024
     stage.sends(event(3))
-    assert slow.body == event(1, 1000 + 1024 - size) + events(2, 3)
-    assert stage.stream.log.first == 3
+    assert (slow.done, slower.done) == ([], [])
+    slow.client.client_resumed()
+    stage.sends(event(4))
+    assert slow.body == event(1) + event(2, room) + events(3, 4)
+    assert slower.client.stalled
+    assert stage.stream.log.first == 4
 
 
 async def test_slowest_of_those_that_lag(front: Front) -> None:
@@ -145,11 +148,13 @@ async def test_grace_after_the_last_client(path: str, seconds: float, front: Fro
     first.client.release()
     front.pass_time(100)
     assert stage.idle == 0
+    assert stage.deserted == 0
     second.client.release()
+    assert stage.deserted == 1
     front.pass_time(seconds - 0.1)
     assert stage.idle == 0
     front.pass_time(0.1)
-    assert stage.idle == 1
+    assert (stage.idle, stage.deserted) == (1, 1)
 
 
 async def test_client_that_comes_within_the_grace(front: Front) -> None:
@@ -175,7 +180,7 @@ async def test_last_client_that_waits(front: Front) -> None:
     first.client.release()
     assert stage.idle == 0
     second.client.release()
-    assert stage.idle == 1
+    assert (stage.idle, stage.deserted) == (1, 0)
 
 
 async def test_leaving_twice(front: Front) -> None:
@@ -215,6 +220,62 @@ async def test_good_end(front: Front) -> None:
     assert [hearer.done for hearer in hearers] == [[None], [None]]
     assert front.metric("tentaculo_shared_streams_open.*events") == 0
     assert front.metric("tentaculo_shared_stream_clients.*events") == 0
+
+
+@pytest.mark.parametrize("http10", [False, True], ids=["1.1", "1.0"])
+async def test_good_end_of_those_that_lag(http10: bool, front: Front) -> None:
+    """They get all that came before it, and then their own end; nobody waits for them."""
+    stage = opened(front)
+    lagging, good = stage.join(http10=http10), stage.join()
+    lagging.client.client_paused()
+    stage.sends(event(1), events(2, 3))
+    stage.stream.closed(None)
+    assert (good.done, lagging.done, lagging.raw) == ([None], [], b"")
+    lagging.client.client_resumed()
+    data = events(1, 3)
+    assert lagging.raw == (data if http10 else chunk(data) + LAST_CHUNK)
+    assert (lagging.done, lagging.client.stalled) == ([None], False)
+    assert (lagging.client.events, lagging.client.bytes_out) == (3, len(data))
+    assert stage.stream.clients == stage.idle == stage.deserted == 0
+
+
+@pytest.mark.parametrize("how", ["stalled", "left"])
+async def test_good_end_that_a_client_never_takes(how: str, front: Front) -> None:
+    """Its connection decides for how long it is given time; then it is slow, or gone, as any other."""
+    stage = opened(front)
+    lagging = stage.join()
+    lagging.client.client_paused()
+    stage.sends(event(1))
+    stage.stream.closed(None)
+    if how == "left":
+        lagging.client.release()
+    else:
+        lagging.client.client_stalled()
+    assert (lagging.done, lagging.client.stalled) == (([None], True) if how == "stalled" else ([], False))
+    assert lagging.raw == b""
+    assert front.metric("tentaculo_shared_stream_clients.*events") == 0
+
+
+async def test_bad_end_of_those_that_lag(front: Front) -> None:
+    """It is told at once: what they lack is not the end of it."""
+    stage = opened(front)
+    lagging = stage.join()
+    lagging.client.client_paused()
+    stage.sends(event(1))
+    stage.stream.closed(UpstreamProtocolError("cut"))
+    assert isinstance(lagging.done[0], UpstreamProtocolError)
+    lagging.client.client_resumed()
+    assert lagging.raw == b""
+
+
+async def test_end_is_said_once(front: Front) -> None:
+    """Whoever gave the stream up has closed it; that its task ends later changes nothing."""
+    stage = opened(front)
+    hearer = stage.join()
+    stage.stream.closed(None)
+    stage.stream.closed(UpstreamProtocolError("cut"))
+    assert (hearer.raw, hearer.done) == (LAST_CHUNK, [None])
+    assert front.metric("tentaculo_shared_streams_open.*events") == 0
 
 
 async def test_bad_end(front: Front) -> None:

@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from tentaculo.errors import InternalError, StreamUnavailable
+from tentaculo.relay.last_words import RESYNC
 from tentaculo.relay.relay import Relay
-from tentaculo.relay.shared_streams import SharedStreams, random_epoch
+from tentaculo.relay.shared_streams import DESERTED_LIMIT, SharedStreams, random_epoch
 from tentaculo.relay.sharing import Wanted
 from tentaculo.wire.target import parse_target
 from tests.fakes.gates import eventually
@@ -28,6 +29,7 @@ ROUTES = (
     shared_route(name="sse", path="/sse/*"),
     shared_route("replay: {}", name="replay", path="/sse/replay"),
     shared_route("replay: {}, assign_ids: true", name="given", path="/sse/given"),
+    shared_route(name="beating", path="/sse/beating", heartbeat="10s"),
     shared_route(name="late", path="/late-sse"),
 )
 
@@ -99,17 +101,13 @@ async def test_other_stream(hall: Hall) -> None:
     assert sorted(exchange.head.target for exchange in hall.upstream.exchanges) == ["/sse/a", "/sse/b"]
 
 
-FIRST_IDS = {"/sse/a": "41", "/sse/replay": None, "/sse/given": None}
-
-
-@pytest.mark.parametrize("url", FIRST_IDS)
+@pytest.mark.parametrize("url", ["/sse/a", "/sse/replay", "/sse/given"])
 async def test_id_of_the_first_client(url: str, hall: Hall) -> None:
-    """The upstream goes on after it, unless the gateway keeps events since the upstream can't."""
-    first = hall.join(url, b"41")
-    hall.join(url, b"40")
-    await hall.opened(first)
-    assert hall.upstream.exchanges[0].head.value("Last-Event-ID") == FIRST_IDS[url]
-    assert (b"resync" in first.raw) is (FIRST_IDS[url] is None)
+    """It decides nothing for others: the upstream is not asked to go on after it, and it is told so."""
+    first, second = hall.join(url, b"41"), hall.join(url)
+    await hall.opened(first, second)
+    assert hall.upstream.exchanges[0].head.value("Last-Event-ID") is None
+    assert (first.body, second.body) == (RESYNC, b"")
 
 
 async def test_epochs_are_the_streams_own(hall: Hall) -> None:
@@ -159,10 +157,62 @@ async def test_client_that_leaves_before_the_answer(hall: Hall) -> None:
 
 
 async def test_client_that_leaves_at_once(hall: Hall) -> None:
-    """There is not even a connection then."""
-    hall.join().client.release()
+    """There is not even a connection then, and nothing is due."""
+    hearer = hall.join("/sse/beating")
+    stream = hearer.client._stream
+    assert stream is not None
+    assert stream in hall.front.deadlines._watched
+    hearer.client.release()
+    assert stream not in hall.front.deadlines._watched
     await hall.nothing_left()
     assert hall.upstream.exchanges == []
+
+
+async def deserted(hall: Hall, numbers: range) -> None:
+    """Have as many streams opened and left."""
+    for number in numbers:
+        hearer = hall.join(f"/sse/{number}")
+        await hall.opened(hearer)
+        hearer.client.release()
+
+
+def gone(hall: Hall) -> list[str]:
+    """Return what the streams were whose upstream connections have ended."""
+    return [exchange.path for exchange in hall.upstream.exchanges if exchange.wire.gone.is_set()]
+
+
+async def test_streams_that_linger(hall: Hall) -> None:
+    """So many and no more: the one that was left first is given up; those with clients never are."""
+    kept, back = hall.join("/sse/kept"), hall.join("/sse/back")
+    await hall.opened(kept, back)
+    back.client.release()
+    await deserted(hall, range(DESERTED_LIMIT - 1))
+    assert (len(hall.shared), gone(hall)) == (DESERTED_LIMIT + 1, [])
+    back = hall.join("/sse/back")
+    await deserted(hall, range(DESERTED_LIMIT, DESERTED_LIMIT + 3))
+    await eventually(lambda: gone(hall) == ["/sse/0", "/sse/1"])
+    back.client.release()
+    await eventually(lambda: gone(hall) == ["/sse/0", "/sse/1", "/sse/2"])
+    assert len(hall.shared) == DESERTED_LIMIT + 1
+    assert len(shared_tasks()) == DESERTED_LIMIT + 1
+    assert kept.done == []
+    await hall.opened(hall.join("/sse/0"))
+    hall.upstream.exchanges[0].wire.abort()
+    await hall.front.logs.wait_for("shared_stream.reopened")
+
+
+async def test_streams_that_are_over_do_not_linger(hall: Hall) -> None:
+    """What the upstream ends, or time does, makes room for others."""
+    await deserted(hall, range(DESERTED_LIMIT))
+    hall.front.pass_time(5)
+    await hall.nothing_left()
+    await deserted(hall, range(DESERTED_LIMIT))
+    assert len(hall.shared) == DESERTED_LIMIT
+    hall.upstream.canned["/sse/0"] = b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"
+    hall.upstream.exchanges[DESERTED_LIMIT].wire.abort()
+    await eventually(lambda: len(hall.shared) == DESERTED_LIMIT - 1)
+    await deserted(hall, range(DESERTED_LIMIT, DESERTED_LIMIT + 1))
+    assert len(hall.shared) == DESERTED_LIMIT
 
 
 async def test_upstream_ends_it(hall: Hall) -> None:

@@ -37,7 +37,7 @@ from tests.upstream.pooled import serve
 
 OTHER = UpstreamSettings(
     name="other",
-    server=Server("http", "other.test", 80),
+    servers=(Server("http", "other.test", 80),),
     credential=UpstreamCredential("X-Service-Token", Secret("s3rvice-secret")),
 )
 
@@ -125,7 +125,9 @@ def test_names_of_secret_fields() -> None:
 async def test_close_leaves_no_connection(server: ManualServer) -> None:
     """Closing a snapshot closes what its pools keep; an exchange in hand keeps its connection."""
     upstream = UpstreamSettings(
-        name="backend", server=Server("http", "127.0.0.1", server.port), timeouts=Timeouts(keep_alive=3600.0)
+        name="backend",
+        servers=(Server("http", "127.0.0.1", server.port),),
+        timeouts=Timeouts(keep_alive=3600.0),
     )
     snapshot = build(settings_of(route_of(), upstreams=(upstream,)))
     pool = snapshot.pools["backend"]
@@ -141,7 +143,7 @@ async def test_close_leaves_no_connection(server: ManualServer) -> None:
 
 async def test_aborts_are_measured(server: ManualServer) -> None:
     """How long upstream connections outlive their clients comes to the metrics, from every pool."""
-    upstream = UpstreamSettings(name="backend", server=Server("http", "127.0.0.1", server.port))
+    upstream = UpstreamSettings(name="backend", servers=(Server("http", "127.0.0.1", server.port),))
     metrics, clock = Metrics(version="0"), Clock()
     pools = build_snapshot(
         settings_of(route_of(), upstreams=(upstream, replace(upstream, name="other"))),

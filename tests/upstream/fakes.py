@@ -36,7 +36,7 @@ def settings_of(
     """Configure an upstream on the loopback address."""
     return UpstreamSettings(
         name="backend",
-        server=Server(scheme, "127.0.0.1", port),
+        servers=(Server(scheme, "127.0.0.1", port),),
         timeouts=Timeouts(keep_alive=keep_alive),
         tls=tls or TlsSettings(),
     )

@@ -22,7 +22,7 @@ TABLE = {
     "reset": (ConnectionResetError(errno.ECONNRESET, SECRET), UpstreamUnreachable, "reset"),
     "broken pipe": (BrokenPipeError(errno.EPIPE, SECRET), UpstreamUnreachable, "unreachable"),
     "no route": (OSError(errno.EHOSTUNREACH, SECRET), UpstreamUnreachable, "unreachable"),
-    "no such name": (socket.gaierror(-2, SECRET), UpstreamUnreachable, "unreachable"),
+    "no such name": (socket.gaierror(-2, SECRET), UpstreamUnreachable, "unresolved"),
     "no descriptors": (OSError(errno.EMFILE, SECRET), UpstreamUnreachable, "unreachable"),
     "upgrade": (httptools.HttpParserUpgrade(10), UpstreamProtocolError, "upgrade"),
     "parser": (httptools.HttpParserError(SECRET), UpstreamProtocolError, "parse"),

@@ -9,6 +9,7 @@ from tentaculo.config.problems import Finding
 from tentaculo.config.rules.conflicts import conflicting_routes
 from tentaculo.config.rules.cors import cors_faults
 from tentaculo.config.rules.ephemeral_tokens import ephemeral_token_faults
+from tentaculo.config.rules.files import file_faults
 from tentaculo.config.rules.issue_paths import issue_path_faults
 from tentaculo.config.rules.listeners import listener_faults
 from tentaculo.config.rules.presence import missing_keys
@@ -20,6 +21,7 @@ from tentaculo.config.rules.upstreams import upstream_faults
 _RULES = (
     missing_keys,
     listener_faults,
+    file_faults,
     principal_faults,
     upstream_faults,
     route_faults,

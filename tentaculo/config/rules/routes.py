@@ -1,4 +1,4 @@
-"""Each route names an upstream that there is, and its access, stream and rewrite go together."""
+"""Each route names an upstream that there is, and its access, stream, rate and rewrite go together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from tentaculo.config.draft import Draft, RouteDraft
 from tentaculo.config.problems import Finding, YamlPath
 from tentaculo.config.rules.presence import repeated_fields, repeated_names
-from tentaculo.config.settings import Access
+from tentaculo.config.settings import Access, RatePer
 from tentaculo.wire.target import spell_path
 
 _CHECKED = frozenset({Access.HEADER_TOKEN, Access.EPHEMERAL_TOKEN})
@@ -24,6 +24,7 @@ def route_faults(draft: Draft) -> Iterator[Finding]:
         yield from _upstream(draft, route)
         yield from _stream(draft, route)
         yield from _rewrite(draft, route)
+        yield from _rate_limit(route)
         yield from _headers(route)
 
 
@@ -82,6 +83,13 @@ def _prefix(route: RouteDraft, prefix: str, path: YamlPath) -> Iterator[Finding]
     whole = spell_path(route.section.path).removesuffix("/*")
     if prefix != _EVERYTHING and not f"{whole}/".startswith(f"{prefix}/"):
         yield Finding(path, "must be the beginning of the route's path, in whole segments")
+
+
+def _rate_limit(route: RouteDraft) -> Iterator[Finding]:
+    limit = route.section.rate_limit
+    if limit is not None and limit.per is RatePer.PRINCIPAL and route.access not in _CHECKED:
+        message = f"can't be principal with access {route.access}, which knows none"
+        yield Finding((*route.path, "rate_limit", "per"), message)
 
 
 def _headers(route: RouteDraft) -> Iterator[Finding]:

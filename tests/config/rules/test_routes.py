@@ -213,3 +213,23 @@ def test_rewrite_of_an_unclear_path_is_left_alone() -> None:
 def test_header_is_edited_once(options: str, problems: list[str]) -> None:
     """One header has one edit, in whatever case it is written."""
     assert _problems(options) == [f"routes[1].{problem}" for problem in problems]
+
+
+@pytest.mark.parametrize(
+    ("access", "named"),
+    [
+        ("access: public", False),
+        ("access: upstream, stream: {}", False),
+        ("access: ephemeral-token, stream: {}, ephemeral_token: {issue_path: /t}", True),
+        ("access: header-token", True),
+    ],
+    ids=["public", "upstream", "ephemeral-token", "header-token"],
+)
+def test_rate_is_counted_by_whom_is_known(access: str, named: bool) -> None:
+    """A limit per principal needs a route that knows principals; the others don't."""
+    word = access.split(",", maxsplit=1)[0].removeprefix("access: ")
+    problem = f"routes[1].rate_limit.per: can't be principal with access {word}, which knows none"
+    limit = f"{access}, rate_limit: {{rate: 1/s, per: principal}}"
+    assert _problems(limit, "/a") == ([] if named else [problem])
+    for per in ("client", "route"):
+        assert _problems(limit.replace("principal}", f"{per}}}"), "/a") == []

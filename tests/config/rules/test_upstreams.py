@@ -67,6 +67,66 @@ def test_tls_of_an_unclear_server_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("servers", "problems"),
+    [
+        ("['http://a', {url: 'http://b', weight: 2}, 'http://a:81']", []),
+        ("['https://a', 'https://b']", []),
+        (
+            "['http://a', 'https://b']",
+            ["servers[1]: must be http, as the first server of this upstream is"],
+        ),
+        (
+            "['https://a', {url: 'http://a:443'}, 'https://b']",
+            ["servers[1].url: must be https, as the first server of this upstream is"],
+        ),
+        (
+            "['http://a', 'http://b', {url: 'HTTP://A:80', weight: 2}]",
+            ["servers[2].url: is the same server as upstreams.backend.servers[0]"],
+        ),
+        (
+            "[{url: 'http://a'}, 'http://a', 'http://a']",
+            [
+                "servers[1]: is the same server as upstreams.backend.servers[0].url",
+                "servers[2]: is the same server as upstreams.backend.servers[0].url",
+            ],
+        ),
+        (
+            "[{weight: 2}, 'https://b', 'http://c']",
+            [
+                "servers[0].url: this key is required",
+                "servers[2]: must be https, as the first server of this upstream is",
+            ],
+        ),
+    ],
+    ids=["http", "https", "mixed", "mixed-long", "same", "thrice", "no-url"],
+)
+def test_servers_go_together(servers: str, problems: list[str]) -> None:
+    """They share a scheme, and none is there twice."""
+    found = problems_of(config(upstreams=f"backend: {{servers: {servers}}}"))
+    assert found == [f"upstreams.backend.{problem}" for problem in problems]
+
+
+def test_server_of_two_upstreams() -> None:
+    """One machine may serve several upstreams."""
+    other = "{name: other, path: /other, upstream: other}"
+    assert problems_of(config(ROUTE, other, upstreams=f"{UPSTREAM}\n  other: http://127.0.0.1:9000")) == []
+
+
+def test_tls_of_servers_that_differ() -> None:
+    """One problem says that they do."""
+    upstream = "backend: {servers: ['http://h', 'https://h'], tls: {}}"
+    assert len(problems_of(config(upstreams=upstream))) == 1
+
+
+def test_server_that_does_not_fit_has_its_place() -> None:
+    """It is told at its own line and column."""
+    text = config(upstreams="backend: {servers: ['http://h',\n    'https://h']}")
+    (problem,) = error_of(text).problems
+    line = text.splitlines()[problem.line - 1]
+    assert line[problem.column - 1 :].startswith("'https://h'")
+
+
+@pytest.mark.parametrize(
     ("content", "said"),
     [(None, "can't be read: No such file"), ("no certificate", "holds no certificate in PEM form")],
     ids=["missing", "text"],

@@ -1,0 +1,141 @@
+"""Puts an edited configuration into effect while everything goes on, or keeps the one before.
+
+A good one is swapped in at once: exchanges keep the snapshot that they began with.  Streams are touched
+only where their route does something else now, or their principal is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from tentaculo.config.outline import Changes, changes
+from tentaculo.config.problems import ConfigError
+from tentaculo.config.settings import Settings
+from tentaculo.relay.relay import Relay
+from tentaculo.relay.snapshot import Snapshot
+
+GRACE_SECONDS = 5.0
+# How long another thread may hold the interpreter; calls wait for it at each of their steps.
+SWITCH_SECONDS = 0.0005
+
+
+class NotApplied(Exception):
+    """What a good configuration asks for can't be had; the text is one sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What came of a reload: what it changed, or the problems for which nothing did."""
+
+    changes: Changes | None
+    problems: tuple[str, ...] = ()
+
+
+class Reloader:
+    """Reloads one relay's configuration, one reload after another.
+
+    `load` reads it and `build` compiles it, both in another thread; `apply` does what else is to be done
+    with new settings, before they count.
+    """
+
+    def __init__(
+        self,
+        relay: Relay,
+        *,
+        load: Callable[[], Settings],
+        build: Callable[[Settings, Snapshot], Snapshot],
+        apply: Callable[[Settings], Awaitable[None]],
+        grace_seconds: float = GRACE_SECONDS,
+    ) -> None:
+        self._relay = relay
+        self._load = load
+        self._build = build
+        self._apply = apply
+        self._grace_seconds = grace_seconds
+        self._one_at_a_time = asyncio.Lock()
+        self._graces: set[asyncio.TimerHandle] = set()
+        self.problems: tuple[str, ...] = ()
+
+    async def reload(self) -> Reloaded:
+        """Read the configuration and put it into effect, unless anything is wrong with it."""
+        async with self._one_at_a_time:
+            try:
+                snapshot = await self._prepared()
+                await self._apply(snapshot.settings)
+            except ConfigError as error:
+                return self._rejected(tuple(map(str, error.problems)))
+            except NotApplied as fault:
+                return self._rejected((str(fault),))
+            except Exception as fault:
+                self._relay.logs.logger.error("config.failed", exc_info=fault)
+                return self._rejected((f"the gateway failed on it: {type(fault).__name__}",))
+            return self._swap(snapshot)
+
+    async def _prepared(self) -> Snapshot:
+        previous = self._relay.snapshot
+        interval = sys.getswitchinterval()
+        # A collection would stop every thread, and find nothing: what is made here is kept.
+        gc.disable()
+        sys.setswitchinterval(SWITCH_SECONDS)
+        try:
+            return await asyncio.to_thread(lambda: self._build(self._load(), previous))
+        finally:
+            sys.setswitchinterval(interval)
+            gc.freeze()
+            gc.enable()
+
+    def _rejected(self, problems: tuple[str, ...]) -> Reloaded:
+        self.problems = problems
+        self._relay.metrics.reloaded("rejected")
+        self._relay.logs.logger.error("config.rejected", problems=list(problems))
+        return Reloaded(None, problems)
+
+    def _swap(self, snapshot: Snapshot) -> Reloaded:
+        relay, before = self._relay, self._relay.snapshot
+        found = changes(before.outline, snapshot.outline)
+        relay.snapshot = snapshot
+        before.close(successor=snapshot)
+        self.problems = ()
+        relay.metrics.reloaded("applied")
+        relay.logs.logger.info("config.reloaded", **_told(found))
+        if found.fixed:
+            relay.logs.logger.warning("config.needs_restart", keys=list(found.fixed))
+        if found.principals:
+            relay.end_revoked()
+        if found.routes.gone:
+            self._end_removed_later()
+        return Reloaded(found)
+
+    def _end_removed_later(self) -> None:
+        """Give clients of removed routes a moment, for a mistake may be taken back."""
+
+        def act() -> None:
+            self._graces.discard(handle)
+            self._relay.end_removed()
+
+        handle = self._relay.loop.call_later(self._grace_seconds, act)
+        self._graces.add(handle)
+
+    def close(self) -> None:
+        """Do nothing more."""
+        for handle in self._graces:
+            handle.cancel()
+        self._graces.clear()
+
+
+def _told(found: Changes) -> dict[str, object]:
+    """Return what changed, as fields of a log event."""
+    told: dict[str, object] = {}
+    for kind in ("routes", "upstreams", "principals"):
+        difference = getattr(found, kind)
+        for how in ("added", "removed", "changed", "renamed"):
+            names = getattr(difference, how)
+            if names:
+                told[f"{kind}_{how}"] = [" -> ".join(name) if how == "renamed" else name for name in names]
+    if found.keys:
+        told["keys_changed"] = list(found.keys)
+    return told

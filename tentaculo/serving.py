@@ -1,0 +1,70 @@
+"""The process around a gateway: its event loop, its signals and what it may use of the system."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import resource
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+
+import uvloop
+
+from tentaculo.config.settings import Settings
+from tentaculo.gateway import Gateway
+from tentaculo.relay.shared_streams import DESERTED_LIMIT
+
+GARBAGE_THRESHOLD = 50_000  # exchanges leave no cycles; the default would look for some many times a second
+RESERVED_DESCRIPTORS = 64
+STDERR = 2
+
+
+def run(settings: Settings, load: Callable[[], Settings]) -> int:
+    """Serve until SIGTERM or SIGINT, of which a second one cuts what is left; `load` reads edits.
+
+    Return the exit code: 0 where all was drained, 1 where something was cut.  Raises StartError.
+    """
+    prepare_process(settings)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(settings, load))
+
+
+async def _serve(settings: Settings, load: Callable[[], Settings]) -> int:
+    gateway = Gateway(settings, load=load)
+    stopping = asyncio.Event()
+
+    def told_to_end() -> None:
+        if stopping.is_set():
+            gateway.hurry()
+        stopping.set()
+
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, told_to_end)
+    loop.add_signal_handler(signal.SIGHUP, gateway.reload_soon)
+    await gateway.start()
+    gc.freeze()  # what was made at start is never garbage
+    gc.set_threshold(GARBAGE_THRESHOLD, *gc.get_threshold()[1:])
+    await stopping.wait()
+    drained = await gateway.stop()
+    return 0 if drained else 1
+
+
+def prepare_process(settings: Settings) -> None:
+    """No core dumps, which would hold secrets; as many descriptors as the limits may need.
+
+    Closed standard descriptors are opened on nothing, or sockets would get their numbers.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        pass
+    os.close(descriptor)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * settings.limits.connections + DESERTED_LIMIT + RESERVED_DESCRIPTORS
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

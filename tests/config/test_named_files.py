@@ -1,0 +1,50 @@
+"""The files that a configuration names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.config.files import config, settings_of
+from tests.config.pem import make_pair
+from tests.config.rules.test_upstreams import AUTHORITY
+
+NAMING = config(
+    principals="- {name: a, token_file: [one, two]}\n  - {name: b, token_file: secrets/three}",
+    upstreams="backend: {servers: ['https://h'], tls: {ca: ca.pem}}",
+    top="listen: {address: '127.0.0.1:0', tls: [{certificate: a.pem, key: a.key}]}\nlog: {file: a.log}\n",
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Hold what the configuration names."""
+    make_pair(tmp_path, "a")
+    (tmp_path / "ca.pem").write_text(AUTHORITY)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "secrets").symlink_to("real")
+    for name in ("one", "two", "secrets/three"):
+        (tmp_path / name).write_text(f"token-in-the-file-{name}")
+    return tmp_path
+
+
+def test_files_that_have_a_meaning_are_known(folder: Path) -> None:
+    """The file itself is the first; links stay links, and the log is only written."""
+    found = settings_of(NAMING, source=folder / "t.yaml").files
+    names = ("t.yaml", "a.pem", "a.key", "one", "two", "secrets/three", "ca.pem")
+    assert found == tuple(folder / name for name in names)
+
+
+def test_paths_are_absolute(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the gateway was started from does not matter later."""
+    monkeypatch.chdir(folder)
+    found = settings_of(NAMING, source=Path("t.yaml")).files
+    assert found == settings_of(NAMING, source=folder / "t.yaml").files
+
+
+def test_file_that_is_named_twice_is_known_once(folder: Path) -> None:
+    """One file may hold a certificate and its key."""
+    (folder / "both").write_text((folder / "a.key").read_text() + (folder / "a.pem").read_text())
+    text = config(top="listen: {address: '127.0.0.1:0', tls: [{certificate: both, key: both}]}\n")
+    assert settings_of(text, source=folder / "t.yaml").files == (folder / "t.yaml", folder / "both")

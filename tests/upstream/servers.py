@@ -1,0 +1,93 @@
+"""An upstream of servers that nobody needs to run, with a movable clock and chance that the test decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tentaculo.config.upstream_settings import (
+    BreakerSettings,
+    HealthCheckSettings,
+    Server,
+    UpstreamSettings,
+)
+from tentaculo.errors import UpstreamTimeout
+from tentaculo.telemetry.metrics import Metrics
+from tentaculo.upstream.deadlines import Deadlines
+from tentaculo.upstream.server import UpstreamServer
+from tentaculo.upstream.upstream import Upstream
+from tests.fakes.clock import Clock
+
+FAULT = UpstreamTimeout("response")
+CHECK = HealthCheckSettings(path="/health", interval=5.0, timeout=1.0)
+FAULTS = 3
+OPEN_FOR = 10.0
+
+
+def upstream_settings(*servers: Server, **more: Any) -> UpstreamSettings:
+    """Configure an upstream; three faults eject a server for ten seconds."""
+    more.setdefault("breaker", BreakerSettings(faults=FAULTS, open_for=OPEN_FOR))
+    return UpstreamSettings(name="backend", servers=servers, **more)
+
+
+def weighted(*weights: int, **more: Any) -> UpstreamSettings:
+    """Configure servers with these weights, on ports 1, 2 and so on."""
+    servers = [Server("http", "127.0.0.1", port, weight) for port, weight in enumerate(weights, 1)]
+    return upstream_settings(*servers, **more)
+
+
+def local(*ports: int, **more: Any) -> UpstreamSettings:
+    """Configure servers on these ports."""
+    return upstream_settings(*(Server("http", "127.0.0.1", port) for port in ports), **more)
+
+
+@dataclass
+class House:
+    """What an upstream stands in: `chance` is what it draws; `events` and `facts` are what it told."""
+
+    clock: Clock = field(default_factory=Clock)
+    metrics: Metrics = field(default_factory=lambda: Metrics(version="0"))
+    chance: float = 0.0
+    events: list[str] = field(default_factory=list)
+    facts: list[dict[str, Any]] = field(default_factory=list)
+    aborts: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.deadlines = Deadlines(self.clock, tick=3600)
+
+    def build(self, settings: UpstreamSettings) -> Upstream:
+        """Make an upstream."""
+        return Upstream(
+            settings,
+            self.deadlines,
+            metrics=self.metrics.upstreams,
+            aborted=self.aborts.append,
+            notice=self._noticed,
+            random=lambda: self.chance,
+        )
+
+    def _noticed(self, level: str, event: str, facts: dict[str, Any]) -> None:
+        self.events.append(f"{level} {event}")
+        self.facts.append(facts)
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """Return the value of a series, of the upstream unless it is said otherwise."""
+        labels = {"upstream": "backend", **labels}
+        return self.metrics.registry.get_sample_value(f"tentaculo_upstream_{name}", labels)
+
+    def pass_time(self, seconds: float) -> None:
+        """Move the clock and let what is overdue expire."""
+        self.clock.advance(seconds)
+        self.deadlines.sweep()
+
+
+def fail(server: UpstreamServer, times: int = FAULTS) -> None:
+    """Let exchanges fail, one after another."""
+    for _ in range(times):
+        server.failed(FAULT, server.begin())
+
+
+def ports(servers: Sequence[UpstreamServer]) -> list[int]:
+    """Return the ports of servers, which tell them apart."""
+    return [server.settings.port for server in servers]
