@@ -11,7 +11,7 @@ from aiohttp import hdrs
 from aiohttp.http import HttpVersion10, HttpVersion11
 
 from tentaculo.access.guard import CHALLENGE
-from tentaculo.config.settings import Carry, StreamSettings, Unavailable
+from tentaculo.config.settings import Carry, MaintenanceSettings, StreamSettings, Unavailable
 from tentaculo.errors import (
     BadRequest,
     BadTarget,
@@ -35,19 +35,19 @@ from tentaculo.wire.authority import check_host
 from tentaculo.wire.cookies import take_cookies
 from tentaculo.wire.cors import VARY, Fields
 from tentaculo.wire.forwarded import trusted_origin
-from tentaculo.wire.headers import LENGTH_DIGITS, RequestFields, sort_request_fields
-from tentaculo.wire.query import take_parameter
+from tentaculo.wire.headers import LENGTH_DIGITS, Meaning, RequestFields, sort_request_fields
+from tentaculo.wire.last_event_id import HEADER as LAST_EVENT_ID
+from tentaculo.wire.last_event_id import find_last_event_id
 from tentaculo.wire.target import Target, parse_target
 
 if TYPE_CHECKING:
+    from tentaculo.access.rate_limits import Verdict
     from tentaculo.relay.relay import Relay
 
 REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 ORDINARY_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 STREAM_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-LAST_EVENT_ID = "Last-Event-ID"
-LAST_EVENT_ID_PARAMETER = "last_event_id"
-CONTROLS = bytes({*range(0x20), 0x7F})
+_LAST_EVENT_ID = LAST_EVENT_ID.encode()
 UNDECLARED = StreamSettings()
 
 
@@ -65,6 +65,7 @@ class Admission:
         "http10",
         "issuing",
         "last_event_id",
+        "maintenance",
         "message",
         "preflight",
         "record",
@@ -75,6 +76,7 @@ class Admission:
         "target",
         "token",
         "upload",
+        "verdict",
     )
 
     def __init__(self, relay: Relay, request: Request) -> None:
@@ -91,10 +93,12 @@ class Admission:
         self.target: Target | None = None
         self.issuing: IssuePlan | None = None
         self.preflight: Fields | None = None
+        self.maintenance: MaintenanceSettings | None = None
         self.cors: Fields = ()
         self.cookies: Cookies = []
         self.token: bytes | None = None
         self.last_event_id = b""
+        self.verdict: Verdict | None = None
         self.by = ""
         self.secure = False
         self.record = Record(relay, request)
@@ -102,7 +106,8 @@ class Admission:
     def decide(self) -> RoutePlan | None:
         """Return the route to forward on, None for what the gateway answers itself.
 
-        That is a health check, the request for a token (`issuing`), or a preflight (`preflight`).
+        That is a health check, the request for a token (`issuing`), a preflight (`preflight`), or a call to
+        a route under `maintenance`.
         With a `token`, who asks is known only once that was redeemed.
         """
         self._check_head()
@@ -129,7 +134,9 @@ class Admission:
         else:
             self._present(plan, plan.opening, fields)
         if plan.settings.stream is not None:
-            self._take_last_event_id(fields)
+            self._take_last_event_id(plan, fields)
+        if self.token is None:
+            self.count_call(plan)
         self._check_limits(plan, fields)
         return plan
 
@@ -173,6 +180,9 @@ class Admission:
             self.cors = plan.cors.fields(headers.get(hdrs.ORIGIN))
         if target.found and not target.found <= plan.settings.allow_in_path:
             raise BadTarget("not_allowed_in_path")
+        self.maintenance = plan.settings.maintenance
+        if self.maintenance is not None:
+            return None
         if plan.is_stream_only and method not in STREAM_METHODS:
             raise MethodNotAllowed("stream", headers=(("Allow", "GET, HEAD, OPTIONS"),))
         return plan
@@ -239,28 +249,13 @@ class Admission:
         self.by, self.token = presented.by, presented.token
         self.record.principal = presented.principal
 
-    def _take_last_event_id(self, fields: RequestFields) -> None:
-        """Find where a stream is to go on: the header counts, else the parameter, which stays here.
-
-        A new EventSource can't send the header, and a browser that comes back sends it with the old URL.
-        """
+    def _take_last_event_id(self, plan: RoutePlan, fields: RequestFields) -> None:
         assert self.target is not None
-        sent = self.message.headers.getall(LAST_EVENT_ID, [])
-        given: tuple[bytes, ...] = ()
-        if self.target.query is not None:
-            rest, given = take_parameter(self.target.query, LAST_EVENT_ID_PARAMETER)
-            self.target = self.target._replace(query=rest)
-        if (
-            len(sent) > 1
-            or len(given) > 1
-            or any(value.translate(None, CONTROLS) != value for value in given)
-        ):
-            raise BadRequest("last_event_id")
-        if sent:
-            self.last_event_id = sent[0].encode("utf-8", "surrogateescape")
-        elif given and given[0]:
-            self.last_event_id = given[0]
-            fields.kept += (LAST_EVENT_ID.encode(), b": ", given[0], b"\r\n")
+        found = find_last_event_id(self.message.headers.getall(LAST_EVENT_ID, []), self.target.query)
+        self.target = self.target._replace(query=found.query)
+        self.last_event_id = found.id
+        if found.is_new and plan.request_names.meaning(_LAST_EVENT_ID) is Meaning.PASS:
+            fields.kept += (_LAST_EVENT_ID, b": ", found.id, b"\r\n")
 
     def _check_message(self, fields: RequestFields) -> None:
         if fields.expect and [value.lower() for value in fields.expect] != [b"100-continue"]:
@@ -277,6 +272,11 @@ class Admission:
         stream = plan.settings.stream
         if stream is not None and (self.token is None or stream.unavailable is Unavailable.ERROR):
             self.check_room(plan)  # else once it is known that the token is bound
+
+    def count_call(self, plan: RoutePlan) -> None:
+        """Count the call, once it is known who makes it.  Raises TooManyRequests."""
+        if plan.rate_limit is not None:
+            self.verdict = plan.count_call(self.record.principal, self.record.client, self.relay.clock())
 
     def claim(self, plan: RoutePlan) -> Claim:
         """Return whose stream this one is or would be."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tentaculo.config.settings import StreamSettings, Unavailable
+from tentaculo.config.settings import MaintenanceSettings, StreamSettings, Unavailable
 from tentaculo.errors import GatewayError, InternalError, MethodNotAllowed, TooManyOpenings
 from tentaculo.relay.admission import Admission
 from tentaculo.relay.delivery import Delivery
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tentaculo.access.store import Lease
     from tentaculo.relay.relay import Relay
 
+MAINTENANCE_SECONDS = "60"
 NO_REFERRER = (("Referrer-Policy", "no-referrer"),)
 MAX_SECRETS = 8
 NOT_YET_STATUSES = frozenset({429, 502, 503, 504})
@@ -67,6 +68,9 @@ class Answering(Admission):
             self.record.status = 204
             self._write(empty_response(self.preflight, keep_alive=self._keep_alive))
             return
+        if self.maintenance is not None:
+            self._answer_maintenance(self.maintenance)
+            return
         method, draining = self.message.method, self.relay.draining
         if method not in ("GET", "HEAD"):
             raise MethodNotAllowed("health", headers=(("Allow", "GET, HEAD"),))
@@ -78,6 +82,21 @@ class Answering(Admission):
                 content_type="application/json",
                 keep_alive=self._keep_alive,
                 with_body=method != "HEAD",
+            )
+        )
+
+    def _answer_maintenance(self, maintenance: MaintenanceSettings) -> None:
+        self.record.status = maintenance.status
+        self._keep_alive &= self.request.body.is_eof()
+        fields = (*self.cors, ("Retry-After", MAINTENANCE_SECONDS), ("X-Request-Id", self.record.request_id))
+        self._write(
+            plain_response(
+                maintenance.status,
+                maintenance.body.encode(),
+                content_type=_type_of(maintenance.body),
+                fields=fields,
+                keep_alive=self._keep_alive,
+                with_body=self.message.method != "HEAD",
             )
         )
 
@@ -152,3 +171,11 @@ class Answering(Admission):
             # The token by itself first: it is what stands elsewhere.
             values = [part for value in raw for part in (bearer_token(value), value) if part]
         return tuple([value.decode("latin-1") for value in list(dict.fromkeys(values))[:MAX_SECRETS]])
+
+
+def _type_of(body: str) -> str:
+    """Return the media type of a text that an operator chose, by what it begins with."""
+    begin = body.lstrip()[:1]
+    if begin == "<":
+        return "text/html; charset=utf-8"
+    return "application/json" if begin and begin in "{[" else "text/plain; charset=utf-8"

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from tentaculo.access.guard import UNCHECKED, Guard, guard_of
-from tentaculo.access.principals import Principals
+from tentaculo.access.principals import Principal, Principals
+from tentaculo.access.rate_limits import RateLimit, Verdict
 from tentaculo.access.standings import Standings
 from tentaculo.config.outline import digest, route_digest
 from tentaculo.config.settings import (
     Access,
     HeaderEdits,
+    Rewrite,
     RouteSettings,
     Settings,
     StreamSettings,
     Timeouts,
     UpstreamSettings,
 )
+from tentaculo.errors import TooManyRequests
 from tentaculo.relay.issuing import cors_of
 from tentaculo.relay.opening import Opening, open_route
 from tentaculo.relay.sharing import Sharing, share_route
@@ -54,6 +58,7 @@ class RoutePlan:
     opening: Opening | None
     sharing: Sharing | None
     cors: CorsRule | None
+    rate_limit: RateLimit | None
     pool: Pool
     metrics: RouteMetrics
     request_names: NameTable
@@ -70,6 +75,21 @@ class RoutePlan:
     keep_cookies: bool
     rewrite_depth: int | None
     rewrite_to: str
+
+    def count_call(self, principal: Principal | None, client: str, now: float) -> Verdict | None:
+        """Count a call, and return what its rate limit says of it, None where there is none.
+
+        Raises TooManyRequests.
+        """
+        limit = self.rate_limit
+        if limit is None:
+            return None
+        verdict = limit.take(limit.key(None if principal is None else principal.name, client), now)
+        if not verdict.allowed:
+            self.metrics.rate_limited()
+            retry_after = ("Retry-After", str(verdict.retry_after))
+            raise TooManyRequests("rate_limit", headers=(retry_after, *verdict.fields()))
+        return verdict
 
     def rewritten(self, path: str) -> str:
         """Return the path that the upstream is asked for; the prefix goes, however it is spelled."""
@@ -89,9 +109,9 @@ def compile_route(
     metrics: RouteMetrics,
     standings: Standings,
     own_cookies: bool,
+    rate_limit: RateLimit | None = None,
 ) -> RoutePlan:
     """Work out everything about a route that no request can change."""
-    identity = route_digest(route)
     own = _own_fields(route, upstream)
     removed = [*route.request_headers.remove, *(name for name, _ in own)]
     checked = route.access not in UNCHECKED
@@ -100,8 +120,8 @@ def compile_route(
     vary = field_lines((("Vary", ", ".join(route.credential_headers)),)) if checked else b""
     return RoutePlan(
         name=route.name,
-        identity=identity,
-        shared_identity=f"{identity} {digest(upstream, 'name')}",
+        identity=route_digest(route),
+        shared_identity=f"{route_digest(route)} {digest(upstream, 'name')}",
         settings=route,
         timeouts=route.timeouts,
         is_stream_only=route.stream_only,
@@ -109,6 +129,7 @@ def compile_route(
         opening=open_route(route, cors),
         sharing=share_route(route, settings, _edited(route)),
         cors=cors,
+        rate_limit=rate_limit,
         pool=pool,
         metrics=metrics,
         request_names=request_names(
@@ -128,9 +149,15 @@ def compile_route(
         silent_lines=private + vary,
         keep_credentials=route.forward_credential or route.access is Access.UPSTREAM,
         keep_cookies="cookie" not in map(str.lower, removed),
-        rewrite_depth=route.rewrite.prefix.rstrip("/").count("/") if route.rewrite else None,
-        rewrite_to=route.rewrite.replacement.rstrip("/") if route.rewrite else "",
+        **_rewriting(route.rewrite),
     )
+
+
+def _rewriting(rewrite: Rewrite | None) -> dict[str, Any]:
+    if rewrite is None:
+        return {"rewrite_depth": None, "rewrite_to": ""}
+    depth = rewrite.prefix.rstrip("/").count("/")
+    return {"rewrite_depth": depth, "rewrite_to": rewrite.replacement.rstrip("/")}
 
 
 def _own_fields(route: RouteSettings, upstream: UpstreamSettings) -> list[tuple[str, str]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tentaculo.access.issue_rate import IssueRates
 from tentaculo.access.principals import Principals
+from tentaculo.access.rate_limits import RateLimits
 from tentaculo.access.standings import Standings
 from tentaculo.config.outline import Outline, outline_of
 from tentaculo.config.settings import ISSUE_METHODS, Settings, issue_groups
@@ -16,6 +18,8 @@ from tentaculo.routing import Pattern, RouteTable
 from tentaculo.telemetry.metrics import Metrics, RouteMetrics
 from tentaculo.upstream.deadlines import Deadlines
 from tentaculo.upstream.pool import Pool
+
+Entry = tuple[str, Pattern, RoutePlan | IssuePlan]
 
 NO_ROUTE = "-"  # no route can have this name
 
@@ -34,6 +38,7 @@ class Snapshot:
     plans: dict[str, RoutePlan]
     table: RouteTable[RoutePlan | IssuePlan]
     pools: dict[str, Pool]
+    rate_limits: RateLimits
     unrouted: RouteMetrics
     secret_names: frozenset[bytes]
     own_cookies: frozenset[bytes]
@@ -67,9 +72,10 @@ def build_snapshot(
     for name, upstream in upstreams.items():
         if name not in pools:
             pools[name] = Pool(upstream, deadlines, metrics.upstream_aborted)
+    rate_limits = _rate_limits(settings, previous)
     cookies = own_cookies(settings.routes)
     plans: dict[str, RoutePlan] = {}
-    entries: list[tuple[str, Pattern, RoutePlan | IssuePlan]] = []
+    entries: list[Entry] = []
     for route in settings.routes:
         plan = compile_route(
             route,
@@ -80,9 +86,29 @@ def build_snapshot(
             metrics=metrics.route(route.name),
             standings=standings,
             own_cookies=bool(cookies),
+            rate_limit=rate_limits.of(route.name),
         )
         plans[plan.identity] = plan
         entries.append((route.name, Pattern(route.path, route.host, route.methods), plan))
+    entries += _issue_entries(settings, principals, standings, metrics)
+    return Snapshot(
+        settings=settings,
+        outline=outline,
+        principals=principals,
+        plans=plans,
+        table=RouteTable(entries),
+        pools=pools,
+        rate_limits=rate_limits,
+        unrouted=metrics.route(NO_ROUTE),
+        secret_names=_secret_names(settings),
+        own_cookies=cookies,
+    )
+
+
+def _issue_entries(
+    settings: Settings, principals: Principals, standings: Standings, metrics: Metrics
+) -> Iterator[Entry]:
+    """Yield the paths that issue tokens."""
     rates = IssueRates(settings.principals)
     for (host, path), group in issue_groups(settings.routes).items():
         issuing = compile_issue(
@@ -93,18 +119,15 @@ def build_snapshot(
             rates=rates,
             metrics=metrics.route(group[0].name),
         )
-        entries.append((f"{issuing.name} (its issue path)", Pattern(path, host, ISSUE_METHODS), issuing))
-    return Snapshot(
-        settings=settings,
-        outline=outline,
-        principals=principals,
-        plans=plans,
-        table=RouteTable(entries),
-        pools=pools,
-        unrouted=metrics.route(NO_ROUTE),
-        secret_names=_secret_names(settings),
-        own_cookies=cookies,
-    )
+        yield f"{issuing.name} (its issue path)", Pattern(path, host, ISSUE_METHODS), issuing
+
+
+def _rate_limits(settings: Settings, previous: Snapshot | None) -> RateLimits:
+    """Return the limits of all routes; those that are as they were go on where they stand."""
+    limits = RateLimits(settings.routes, shared=settings.token_store.url is not None)
+    if previous is not None:
+        limits.adopt(previous.rate_limits)
+    return limits
 
 
 def _pools(settings: Settings, outline: Outline, previous: Snapshot | None) -> dict[str, Pool]:
