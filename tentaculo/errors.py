@@ -4,7 +4,7 @@
     ├── client:    BadRequest BadTarget Unauthorized AmbiguousCredential Forbidden RouteNotFound
     │              MethodNotAllowed RequestTimeout BodyTooLarge TargetTooLong ExpectationFailed
     │              HeadersTooLarge CrossSite OriginNotAllowed TooManyTokens TooManyOpenings
-    │              TooManyStreamsHere
+    │              TooManyStreamsHere TooManyRequests
     ├── gateway:   InternalError RouteDisabled RouteRemoved TooManyConnections TooManyStreams Draining
     │              VersionNotSupported TokenStoreAway TokenStoreAtLimit
     └── upstream:  UpstreamUnreachable UpstreamTimeout UpstreamProtocolError
@@ -166,6 +166,14 @@ class TooManyStreamsHere(GatewayError):
     status = 429
     code = "stream_limit_reached"
     title = "Too many streams of yours are open"
+
+
+class TooManyRequests(GatewayError):
+    """The route was called more often than its `rate_limit` allows; carries `Retry-After`."""
+
+    status = 429
+    code = "rate_limited"
+    title = "Too many calls"
 
 
 class HeadersTooLarge(GatewayError):

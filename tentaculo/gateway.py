@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
+from typing import Any
 
 from aiohttp import web
 
@@ -19,6 +20,7 @@ from tentaculo.access.upkeep import Upkeep
 from tentaculo.admin.api import AdminApi
 from tentaculo.admin.app import build_app
 from tentaculo.admin.listener import AdminRunner
+from tentaculo.admin.lists import Lists
 from tentaculo.config.settings import Address, Settings
 from tentaculo.config.watching import Watch
 from tentaculo.relay.draining import Drain
@@ -75,7 +77,11 @@ class Gateway:
         self._stream_deadlines = Deadlines(tick=STREAM_TICK_SECONDS)
         self._standings = Standings()
         self._snapshot = build_snapshot(
-            settings, metrics=self._metrics, deadlines=self._deadlines, standings=self._standings
+            settings,
+            metrics=self._metrics,
+            deadlines=self._deadlines,
+            standings=self._standings,
+            notice=self._notice,
         )
         store = MeasuredStore(make_store(settings.token_store), self._metrics.tokens)
         self._tokens = EphemeralTokens(store, self._metrics.tokens)
@@ -94,6 +100,7 @@ class Gateway:
         self._listener: Listener | None = None
         self._server: asyncio.Server | None = None
         self._admin: AdminRunner | None = None
+        self._admin_site: web.TCPSite | None = None
         self._stopped = False
         self._hurried = asyncio.Event()
 
@@ -124,6 +131,7 @@ class Gateway:
             deadlines=self._stream_deadlines,
             loop=loop,
         )
+        relay.snapshot.start()
         await self._tokens.start(self._heard)
         self._keeping = loop.create_task(self._upkeep.run(), name="upkeep")
         listener = self._listener = Listener(
@@ -183,18 +191,17 @@ class Gateway:
             deadlines=self._deadlines,
             standings=self._standings,
             previous=previous,
+            notice=self._notice,
         )
 
+    def _notice(self, level: str, event: str, facts: dict[str, Any]) -> None:
+        self._logs.event(level, event, {"secrets": (), **facts})
+
     async def _apply(self, settings: Settings) -> None:
-        """Listen where new settings say, and hold to their limits.  Raises NotApplied."""
-        before = self._current.settings
+        """Listen where new settings say, and hold to their limits.  Raises NotApplied, and changes nothing."""
         assert self._listener is not None
         try:
-            if settings.listen != before.listen:
-                await self._move(settings.listen)
-            if settings.admin != before.admin:
-                site, self._admin_site = self._admin_site, await self._serve_admin(settings.admin)
-                await site.stop()
+            await self._rebind(self._listener, settings)
         except StartError as fault:
             raise NotApplied(str(fault)) from None
         self._listener.limits = settings.limits
@@ -203,12 +210,24 @@ class Gateway:
         if self._relay is not None:
             self._relay.streams.limit = settings.limits.streams
 
-    async def _move(self, address: Address) -> None:
-        assert self._listener is not None
-        server = await self._serve(self._listener, address)
-        if self._server is not None:
-            self._server.close()  # its connections go on
-        self._server = server
+    async def _rebind(self, listener: Listener, settings: Settings) -> None:
+        """Listen at both new addresses before either old one is given up; connections go on."""
+        before, (server, site) = self._current.settings, (self._server, self._admin_site)
+        async with AsyncExitStack() as undo:
+            if settings.listen != before.listen:
+                server = await self._serve(listener, settings.listen)
+                undo.callback(server.close)
+            if settings.admin != before.admin:
+                site = await self._serve_admin(settings.admin)
+                undo.push_async_callback(site.stop)
+            if self._stopped:
+                raise NotApplied("the gateway is stopping")
+            undo.pop_all()
+        if server is not self._server and self._server is not None:
+            self._server.close()
+        if site is not self._admin_site and self._admin_site is not None:
+            await self._admin_site.stop()
+        self._server, self._admin_site = server, site
 
     @property
     def address(self) -> tuple[str, int]:
@@ -273,7 +292,7 @@ class Gateway:
         if self._relay is not None:
             await self._relay.shared.aclose()
         await self._stop_tokens()
-        self._current.close()
+        await self._current.aclose()
         self._deadlines.close()
         self._stream_deadlines.close()
         # 4. The log, which has told of all that.
@@ -315,6 +334,7 @@ class Gateway:
             is_principal=lambda name: name in relay.snapshot.outline.principals,
             reload=reloader.reload,
             outline=lambda: (relay.snapshot.outline, relay.streams.by_route()),
+            paths=Lists(relay).paths(),
         )
 
     async def _exposition(self) -> tuple[bytes, str]:

@@ -34,6 +34,7 @@ CONTRACT: list[tuple[type[GatewayError], int, str]] = [
     (errors.TooManyTokens, 429, "issue_rate_exceeded"),
     (errors.TooManyOpenings, 429, "too_many_openings"),
     (errors.TooManyStreamsHere, 429, "stream_limit_reached"),
+    (errors.TooManyRequests, 429, "rate_limited"),
     (errors.HeadersTooLarge, 431, "headers_too_large"),
     (errors.UpstreamUnreachable, 502, "upstream_unreachable"),
     (errors.UpstreamProtocolError, 502, "upstream_protocol_error"),

@@ -64,6 +64,8 @@ class RateLimit:
         "_lasts",
         "_new",
         "_old",
+        "_per_principal",
+        "_per_route",
         "_policy",
         "_slack",
         "_taken",
@@ -76,12 +78,14 @@ class RateLimit:
         self.route = route
         self.settings = settings
         self.shared = shared
+        self._per_route = settings.per is RatePer.ROUTE
+        self._per_principal = settings.per is RatePer.PRINCIPAL
         rate = settings.rate
         self._interval = 1.0 / rate.rate
-        self._slack = self._interval / 100  # for rounding
+        self._slack = min(self._interval / 100, 1e-6)  # for rounding
         self._filling = rate.burst / rate.rate
-        self._lasts = max(SHORTEST, self._filling * (MOST_FILLINGS if shared else 1))
-        self._policy = f'"default";q={rate.burst};w={math.ceil(self._filling)}'
+        self._lasts = max(SHORTEST, self._filling * (2 * MOST_FILLINGS if shared else 1))
+        self._policy = f'"default";q={rate.burst};w={math.ceil(self._filling - self._slack)}'
         self._generation_ends = 0.0
         self._new: dict[str, float] = {}
         self._old: dict[str, float] = {}
@@ -104,10 +108,9 @@ class RateLimit:
 
     def key(self, principal: str | None, client: str) -> str:
         """Return who a call counts for; `client` is an IP address."""
-        per = self.settings.per
-        if per is RatePer.ROUTE:
+        if self._per_route:
             return _EVERYONE
-        if per is RatePer.PRINCIPAL and principal is not None:
+        if self._per_principal and principal is not None:
             return principal
         return client_key(client)
 
@@ -187,13 +190,13 @@ class RateLimits:
 def client_key(address: str) -> str:
     """Return what a client is told from others by: its IPv4 address, or the first half of its IPv6 address.
 
-    Whoever has an IPv6 address has a whole network of 64 bits to take others from (RFC 6177).
+    Whoever has an IPv6 address has a whole network of 64 bits to take others from (RFC 7421).
     """
     if ":" not in address:
         return address
     try:
         packed = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
-    except OSError:
+    except (OSError, ValueError):
         return address
     if packed[:12] in _EMBEDDED:
         return socket.inet_ntop(socket.AF_INET, packed[12:])

@@ -8,13 +8,14 @@ as long as Redis does.
 So limits of several instances are approximate. In any `t` seconds the calls of one caller that `n` instances
 allow are at most
 
-    rate * t  +  n * (burst + rate * s),   where s is PAUSE and the time that the store takes to answer
+    rate * t  +  n * (burst + rate * s)
 
-that is, in the long run the rate; at once, up to the burst of each instance that has not heard of the others'
-yet. What was taken too much is paid back: nobody is allowed a call until the shared bucket has a permit again.
+where s is PAUSE and twice the time in which the store answers, and n at most MOST_FILLINGS. That is, in the
+long run the rate; at once, up to a burst of each instance that has not heard of the others' yet. What was
+taken too much is paid back: who has heard of it allows no call until the shared bucket has a permit again.
 
 A rate limit guards capacity and no secret: it fails open. While the store is away each instance goes on with
-its own buckets, so that together they allow `n` times the rate, and what was taken meanwhile is never charged.
+its own buckets, so that together they allow `n` times the rate. What was taken meanwhile is never charged.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ CHARGED_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What was taken from one caller's bucket; seconds in which that comes back, and an empty bucket fills."""
+    """What was taken of one caller's bucket: seconds in which it comes back; and in which all of it fills."""
 
     route: str
     key: str
@@ -55,7 +56,7 @@ class RateStore(Protocol):
 
 
 class RateSharing:
-    """Shares the limits of the snapshot that counts at the time; `clock` is the one that calls are counted by."""
+    """Shares the limits that count at the time; `clock` is the one by which calls take their permits."""
 
     def __init__(
         self,

@@ -15,8 +15,8 @@ from tentaculo.access.redis_calls import Argument, RedisCalls
 from tentaculo.access.redis_scripts import PREFIX, Script, encode_name
 from tentaculo.access.store import micros
 
-# KEYS: buckets. ARGV: time for tests, then of each bucket: the time in which what was taken comes back, and the
-# time in which it fills. Returns after how long each one is full.
+# KEYS: buckets. ARGV: time for tests, then of each bucket: the time in which what was taken comes back, and
+# the time in which it fills. Returns after how long each one is full.
 CHARGE = Script(
     f"local MOST = {MOST_FILLINGS}\n"
     """

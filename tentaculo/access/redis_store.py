@@ -11,6 +11,7 @@ from typing import Any
 from tentaculo.access.redis_calls import Argument, RedisCalls
 from tentaculo.access.redis_client import make_client
 from tentaculo.access.redis_events import EventReader
+from tentaculo.access.redis_rates import RedisRates
 from tentaculo.access.redis_scripts import (
     CENSUS,
     EPOCHS,
@@ -54,7 +55,8 @@ LEASES_AT_ONCE = 500
 class RedisStore:
     """Tokens in the Redis of `url`; each step is answered, or given up, within `timeout` seconds.
 
-    At most `max_tokens` are valid at a time, whichever instance issued them. `clock` is for tests, which move
+    At most `max_tokens` are valid at a time, whichever instance issued them. `rates` are the rate limits that
+    instances share by the same connections. `clock` is for tests, which move
     it: without one the time is Redis' own, so that instances agree on it. Raises ValueError for a bad URL.
     """
 
@@ -70,6 +72,7 @@ class RedisStore:
         client = make_client(target, timeout=timeout)
         self._channel = channel_name(target.database)
         self._calls = RedisCalls(client, timeout=timeout)
+        self.rates = RedisRates(RedisCalls(client, timeout=timeout), clock=clock)
         self._events = EventReader(client, self._channel, timeout=timeout)
         self._max_tokens = max_tokens
         self._clock = clock

@@ -1,8 +1,9 @@
-"""Which token store the configuration asks for."""
+"""Which token store the configuration asks for, and what else its instances share through that."""
 
 from __future__ import annotations
 
 from tentaculo.access.memory_store import MemoryStore
+from tentaculo.access.rate_sharing import RateStore
 from tentaculo.access.store import TokenStore
 from tentaculo.config.settings import TokenStoreSettings
 
@@ -14,3 +15,12 @@ def make_store(settings: TokenStoreSettings) -> TokenStore:
     from tentaculo.access.redis_store import RedisStore  # noqa: PLC0415 - 10 MiB that few need
 
     return RedisStore(settings.url.reveal(), timeout=settings.timeout, max_tokens=settings.max_tokens)
+
+
+def rate_store(store: TokenStore) -> RateStore | None:
+    """Return where instances share their rate limits, None where there is one instance only."""
+    if isinstance(store, MemoryStore):
+        return None
+    from tentaculo.access.redis_store import RedisStore  # noqa: PLC0415 - as above
+
+    return store.rates if isinstance(store, RedisStore) else None

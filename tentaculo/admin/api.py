@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict
 
 from aiohttp import hdrs, web
@@ -32,7 +32,7 @@ class AdminApi:
     """Revocation and reloading; `token_digest` returns the admin token's SHA-256, None without one.
 
     `revoke` ends what a principal has open, and refuses it for some seconds; `outline` returns what the
-    configuration says, and how many streams each route has open.
+    configuration says, and how many streams each route has open; `paths` are more paths of the API.
     """
 
     def __init__(
@@ -43,18 +43,22 @@ class AdminApi:
         is_principal: Callable[[str], bool],
         reload: Callable[[], Awaitable[Reloaded]],
         outline: Callable[[], tuple[Outline, dict[str, int]]],
+        paths: Iterable[web.RouteDef] = (),
     ) -> None:
         self._token_digest = token_digest
         self._revoke = revoke
         self._is_principal = is_principal
         self._reload = reload
         self._outline = outline
+        self._paths = tuple(paths)
 
     def add_to(self, app: web.Application) -> None:
         """Add the API's paths to the admin application."""
         app.router.add_delete("/principals/{name}/tokens", self._guarded(self.revoke_principal))
         app.router.add_post("/reload", self._guarded(self.reload))
         app.router.add_get("/configuration", self._guarded(self.configuration))
+        for path in self._paths:
+            app.router.add_route(path.method, path.path, self._guarded(path.handler))
 
     async def revoke_principal(self, request: web.Request) -> web.Response:
         """End a principal's streams and tokens everywhere; `?block=1h` refuses its own token meanwhile."""

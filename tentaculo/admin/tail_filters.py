@@ -100,5 +100,5 @@ def _slower_than(milliseconds: float) -> Callable[[Mapping[str, Any]], bool]:
 
 
 def _at_least(level: str) -> Callable[[Mapping[str, Any]], bool]:
-    wanted = frozenset(LEVELS[LEVELS.index(level) :])
+    wanted = LEVELS[LEVELS.index(level) :]
     return lambda event: event.get("level") in wanted

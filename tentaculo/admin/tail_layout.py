@@ -13,9 +13,11 @@ from rich.color import ColorSystem
 from rich.style import Style
 
 WIDE = 100
-_LEAST_TARGET = 24
-_MOST_TARGET = 48
-_TARGET_LEAVES = 64
+_LEAST_TARGET = 16
+_LEAST_COLUMN = 24
+_MOST_COLUMN = 40
+_COLUMN_LEAVES = 70
+_UNBROKEN = 24
 _LONGEST = 600
 _NARROWEST = 40
 
@@ -58,21 +60,23 @@ class Layout:
         self._full = look.full
         self._gap = "  " if look.is_wide else " "
         room = WIDE if self._width is None else self._width
-        self._column = min(_MOST_TARGET, max(_LEAST_TARGET, room - _TARGET_LEAVES))
+        self._column = min(_MOST_COLUMN, max(_LEAST_COLUMN, room - _COLUMN_LEAVES))
         self._codes = {name: _codes(style, colors=look.colors) for name, style in _STYLES.items()}
 
     def line(self, start: list[Piece], target: str, details: list[Piece]) -> str:
         """Return a line with its end: `start` in the first columns, the target in one of its own, the rest.
 
-        On a terminal the target gives way first, in its middle; what still has no room is folded.
+        On a terminal the gaps give way first, then the middle of the target; else the rest is folded.
         """
         indent = _size(start) + 1
-        needed = sum(_cells(text) + len(self._gap) for text, _ in details)
+        least = indent + _cells(target) + _size(details)
+        gap = self._gap if self._has_room(least + len(self._gap) * len(details)) else " "
+        needed = indent + _size(details) + len(gap) * (len(details) - (not target))
         if target:
             details = [(self._fitted(target, indent, needed), ""), *details]
-            needed += _cells(details[0][0]) + len(self._gap)
-        if self._width is None or indent + needed - len(self._gap) <= self._width:
-            return self.painted([*start, (" ", ""), *self._joined(details)])
+            needed += _cells(details[0][0])
+        if self._has_room(needed):
+            return self.painted([*start, (" ", ""), *_joined(details, gap)])
         return self._folded([*start, (" ", "")], indent, details)
 
     def painted(self, pieces: Iterable[Piece]) -> str:
@@ -89,46 +93,51 @@ class Layout:
             return text
         return text[:_LONGEST] + "…"
 
+    def _has_room(self, size: int) -> bool:
+        return self._width is None or size <= self._width
+
     def _fitted(self, target: str, indent: int, needed: int) -> str:
-        """Return the target as wide as its column, or as there is room for."""
+        """Return the target as wide as its column, or as there is room for beside the details."""
         size = _cells(target)
         if self._width is None:
             return target + " " * (self._column - size)
-        room = self._width - indent - needed
+        room = self._width - needed
+        if room < min(size, _LEAST_TARGET):  # then they are folded
+            room = self._width - indent
         if size <= room or self._full:
             return target + " " * (min(self._column, room) - size)
-        return _shortened(target, max(room, _LEAST_TARGET))
-
-    def _joined(self, details: list[Piece]) -> Iterator[Piece]:
-        for number, piece in enumerate(details):
-            if number:
-                yield self._gap, ""
-            yield piece
+        return _shortened(target, room)
 
     def _folded(self, start: list[Piece], indent: int, details: list[Piece]) -> str:
-        """Break between words, and within those that have no room on a line of their own."""
+        """Break between short pieces and words, and within those that have no room on a line of their own."""
         assert self._width is not None
         lines, used = [start], indent
-        for gap, word, style in self._words(details):
+        for word, style in _words(details):
             size = _cells(word)
-            if used > indent and used + len(gap) + size > self._width:
+            if used > indent and used + 1 + size > self._width:
                 lines.append([(" " * indent, "")])
                 used = indent
             elif used > indent:
-                lines[-1].append((gap, ""))
-                used += len(gap)
-            first, *others = chop_cells(word, self._width - indent) or [""]
+                lines[-1].append((" ", ""))
+                used += 1
+            first, *others = chop_cells(word, self._width - indent)
             lines[-1].append((first, style))
             lines += [[(" " * indent, ""), (part, style)] for part in others]
             used = indent + _cells(others[-1]) if others else used + size
         return "".join(map(self.painted, lines))
 
-    def _words(self, details: list[Piece]) -> Iterator[tuple[str, str, str]]:
-        for text, style in details:
-            gap = self._gap
-            for word in text.split():
-                yield gap, word, style
-                gap = " "
+
+def _joined(details: list[Piece], gap: str) -> Iterator[Piece]:
+    for number, piece in enumerate(details):
+        if number:
+            yield gap, ""
+        yield piece
+
+
+def _words(details: list[Piece]) -> Iterator[Piece]:
+    for text, style in details:
+        for word in text.split() if len(text) > _UNBROKEN else (text,):
+            yield word, style
 
 
 def _codes(style: str, *, colors: bool) -> tuple[str, str]:

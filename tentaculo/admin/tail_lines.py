@@ -23,7 +23,7 @@ _PLACED = frozenset(
     {"timestamp", "level", "event", "status", "duration_ms", "method", "url", "route", "principal", "code"}
     | {"reason", "end_reason", "events", "request_id", *_BELOW}
 )
-_LEFT_OUT = frozenset({"client", "upstream", "bytes_in", "bytes_out"})
+_LEFT_OUT = frozenset({"client", "upstream", "bytes_in", "bytes_out", "opened_by"})
 
 
 class TailLines:

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 from watchfiles import awatch
@@ -67,24 +67,29 @@ class Watch:
                         break
             seen = await self._settled(files)
             yield
-            if tuple(self._files()) != files:
-                files = tuple(self._files())
-                seen = mark_of(files)
+            files = tuple(self._files())
+            # What was written meanwhile counts as a change; of other files nothing is known yet.
+            known = {mark[0]: mark for mark in seen}
+            seen = tuple(known.get(mark[0], mark) for mark in mark_of(files))
 
     async def _stirrings(self, files: tuple[Path, ...]) -> AsyncGenerator[None, None]:
         """Yield whenever something may have changed, first of all now."""
         yield
-        async for _ in awatch(
-            *folders_of(files),
-            recursive=False,
-            step=20,
-            debounce=50,
-            rust_timeout=round(self._look_seconds * 1000),
-            yield_on_timeout=True,
-            watch_filter=None,
-            ignore_permission_denied=True,
-            raise_interrupt=False,
-        ):
+        # A folder that goes just now, and a system that watches no more of them, leave looking.
+        with suppress(OSError, RuntimeError):
+            async for _ in awatch(
+                *folders_of(files),
+                recursive=False,
+                step=20,
+                debounce=50,
+                rust_timeout=round(self._look_seconds * 1000),
+                yield_on_timeout=True,
+                watch_filter=None,
+                ignore_permission_denied=True,
+            ):
+                yield
+        while True:
+            await self._pause(self._look_seconds)
             yield
 
     async def _settled(self, files: tuple[Path, ...]) -> Mark:

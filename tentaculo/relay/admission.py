@@ -41,7 +41,6 @@ from tentaculo.wire.last_event_id import find_last_event_id
 from tentaculo.wire.target import Target, parse_target
 
 if TYPE_CHECKING:
-    from tentaculo.access.rate_limits import Verdict
     from tentaculo.relay.relay import Relay
 
 REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
@@ -68,6 +67,7 @@ class Admission:
         "maintenance",
         "message",
         "preflight",
+        "rate",
         "record",
         "relay",
         "request",
@@ -76,7 +76,6 @@ class Admission:
         "target",
         "token",
         "upload",
-        "verdict",
     )
 
     def __init__(self, relay: Relay, request: Request) -> None:
@@ -95,12 +94,12 @@ class Admission:
         self.preflight: Fields | None = None
         self.maintenance: MaintenanceSettings | None = None
         self.cors: Fields = ()
+        self.rate: Fields = ()
         self.cookies: Cookies = []
         self.token: bytes | None = None
         self.last_event_id = b""
-        self.verdict: Verdict | None = None
         self.by = ""
-        self.secure = False
+        self.secure = self.connection.peer.scheme == "https"
         self.record = Record(relay, request)
 
     def decide(self) -> RoutePlan | None:
@@ -136,7 +135,7 @@ class Admission:
         if plan.settings.stream is not None:
             self._take_last_event_id(plan, fields)
         if self.token is None:
-            self.count_call(plan)
+            self.rate = plan.count_call(self.record.principal, self.record.client, self.relay.clock)
         self._check_limits(plan, fields)
         return plan
 
@@ -272,11 +271,6 @@ class Admission:
         stream = plan.settings.stream
         if stream is not None and (self.token is None or stream.unavailable is Unavailable.ERROR):
             self.check_room(plan)  # else once it is known that the token is bound
-
-    def count_call(self, plan: RoutePlan) -> None:
-        """Count the call, once it is known who makes it.  Raises TooManyRequests."""
-        if plan.rate_limit is not None:
-            self.verdict = plan.count_call(self.record.principal, self.record.client, self.relay.clock())
 
     def claim(self, plan: RoutePlan) -> Claim:
         """Return whose stream this one is or would be."""

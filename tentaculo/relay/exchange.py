@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
 
-from tentaculo.errors import BadRequest, GatewayError
+from tentaculo.errors import BadRequest, GatewayError, UpstreamTimeout
 from tentaculo.relay.answer import Answer
+from tentaculo.relay.attempts import Attempts
 from tentaculo.relay.opening import describe_client, redeem
 from tentaculo.relay.plan import RoutePlan
 from tentaculo.relay.request import Request
@@ -24,12 +25,15 @@ from tentaculo.relay.sharing import Sharing, wanted_stream
 from tentaculo.relay.streaming import Streaming
 from tentaculo.relay.subscription import Subscription
 from tentaculo.relay.upload import Upload
+from tentaculo.upstream.breaker import Outcome
 from tentaculo.upstream.connection import Ask, UpstreamConnection
+from tentaculo.upstream.server import outcome_of
 from tentaculo.wire.headers import field_lines
 
 if TYPE_CHECKING:
     from tentaculo.relay.relay import Relay
 
+_SERVER_FAULTS = frozenset({Outcome.FAULT, Outcome.AWAY})
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
@@ -38,6 +42,7 @@ class Exchange(Streaming):
 
     __slots__ = (
         "_admitted",
+        "_attempts",
         "_decided",
         "_plan",
         "_repeatable",
@@ -53,6 +58,7 @@ class Exchange(Streaming):
         self._plan: RoutePlan | None = None
         self._decided: tuple[RoutePlan, bytes] | None = None
         self._retried = False
+        self._attempts = Attempts()
         relay.exchange_opened(self)
 
     def begin(self) -> None:
@@ -83,7 +89,9 @@ class Exchange(Streaming):
             self._join(plan, plan.sharing, self._direct_done)
             return
         self._decided = (plan, self.head(plan))
-        upstream = plan.pool.take_idle(certain=not self._repeatable)
+        upstream = self._attempts.take(plan.upstream, self.record.client).pool.take_idle(
+            certain=not self._repeatable
+        )
         if upstream is not None:
             self._send(upstream, self._direct_done, whole=True)
         else:
@@ -91,7 +99,7 @@ class Exchange(Streaming):
 
     def _direct_done(self, error: GatewayError | None) -> None:
         if error is not None:
-            if self._may_retry():
+            if self._may_retry() or self._goes_elsewhere(error):
                 self.connection.hand_over(self, self.request)
                 return
             self._answer_error(error)
@@ -143,6 +151,7 @@ class Exchange(Streaming):
             tokens.hold(redeemed.lease, self.end)
         self.record.principal = plan.guard.holder(redeemed.grant)
         self._check_revoked()
+        self.rate = plan.count_call(self.record.principal, client, self.relay.clock)
         self.check_room(plan)
 
     async def _forward(self, plan: RoutePlan) -> None:
@@ -156,14 +165,24 @@ class Exchange(Streaming):
         if upload is not None and whole:
             self._decided = (plan, head + upload.at_hand())
         self._repeatable = whole and self.message.method in IDEMPOTENT
-        upstream = None if self._retried else plan.pool.take_idle(certain=not self._repeatable)
-        if upstream is None:
-            upstream = await plan.pool.connect(plan.timeouts.connect)
-        error = await self._ask(upstream, whole=whole)
-        if error is not None and self._may_retry():
-            error = await self._ask(await plan.pool.connect(plan.timeouts.connect), whole=True)
-        if error is not None:
-            raise error
+        while (error := await self._try(plan, whole=whole)) is not None:
+            if not self._goes_elsewhere(error):
+                raise error
+
+    async def _try(self, plan: RoutePlan, *, whole: bool) -> GatewayError | None:
+        """Ask one server; return what is wrong with its reply, or that there is no connection."""
+        server = self._attempts.take(plan.upstream, self.record.client)
+        upstream = None if self._retried else server.pool.take_idle(certain=not self._repeatable)
+        try:
+            if upstream is None:
+                upstream = await plan.upstream.connect(server, plan.timeouts.connect)
+            error = await self._ask(upstream, whole=whole)
+            if error is not None and self._may_retry():
+                again = await plan.upstream.connect(server, plan.timeouts.connect)
+                error = await self._ask(again, whole=True)
+        except GatewayError as fault:
+            return fault
+        return error
 
     async def _ask(self, upstream: UpstreamConnection, *, whole: bool) -> GatewayError | None:
         done: asyncio.Future[GatewayError | None] = self.relay.loop.create_future()
@@ -203,6 +222,7 @@ class Exchange(Streaming):
             extra=field_lines(self.cors) if self.cors else b"",
         )
         self._upstream = upstream
+        self._attempts.sent = True
         ask = Ask(answer, method == "HEAD", timeouts.response, timeouts.idle)
         answer.attach(upstream, ask)
         upstream.ask(ask, head, whole=whole)
@@ -248,6 +268,29 @@ class Exchange(Streaming):
         self._retried = True
         return True
 
+    def server_answered(self) -> None:
+        """Tell the server that it is well, though its exchange goes on."""
+        self._attempts.answered()
+
+    def _goes_elsewhere(self, error: GatewayError) -> bool:
+        """Whether another server is asked: nothing was answered, and asking twice does no harm.
+
+        No harm is in a request that was never sent, nor in one that may be repeated (RFC 9110 section
+        9.2.2); but who has waited for an answer in vain does not wait that long again.
+        """
+        plan, attempts = self._plan, self._attempts
+        if plan is None or outcome_of(error) not in _SERVER_FAULTS:
+            return False
+        if self._answer is not None and self._answer.started:
+            return False
+        if attempts.sent and (not self._repeatable or isinstance(error, UpstreamTimeout)):
+            return False
+        if not attempts.give_up(plan.upstream, error):
+            return False
+        self.relay.metrics.upstream_fault(plan.settings.upstream, error.code)
+        self._retried = False
+        return True
+
     async def _pump(self, upload: Upload, upstream: UpstreamConnection, answer: Answer) -> None:
         error = await upload.pump(upstream)
         answer.uploading = False
@@ -275,6 +318,7 @@ class Exchange(Streaming):
         if self._lease is not None:
             self.relay.release(self._lease)
         stream, self._stream = self._stream, None
+        self._attempts.end(record.error, neutral=stream is not None or record.client_gone)
         if answer is not None and stream is not None:
             stream.close()
             record.stream_ended(answer, self._secrets(), stream.end_reason or self._end_reason)

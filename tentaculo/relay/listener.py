@@ -13,10 +13,12 @@ from aiohttp.web_protocol import RequestHandler
 from tentaculo.config.settings import Limits, Network
 from tentaculo.errors import GatewayError, TooManyConnections
 from tentaculo.relay.downstream import DirectExchange, DownstreamConnection
+from tentaculo.relay.handshake import Handshake
 from tentaculo.relay.problem import RETRY_AFTER
 from tentaculo.relay.request import Request
 from tentaculo.relay.response import CLOSE
 from tentaculo.relay.timed import TimedConnection
+from tentaculo.relay.tls import ServerTls
 from tentaculo.upstream.deadlines import Deadlines
 from tentaculo.wire.forwarded import Peer, is_trusted
 
@@ -41,14 +43,20 @@ class Handling(Protocol):
 
 
 class Listener(web.Server):
-    """aiohttp's low-level server with connections of our own."""
+    """aiohttp's low-level server with connections of our own, under TLS where `tls` is set."""
 
     max_fields = 256
     lingering_seconds = 5.0
     read_buffer = 64 * 1024
 
     def __init__(
-        self, relay: Handling, *, limits: Limits, trusted_peers: tuple[Network, ...], deadlines: Deadlines
+        self,
+        relay: Handling,
+        *,
+        limits: Limits,
+        trusted_peers: tuple[Network, ...],
+        deadlines: Deadlines,
+        tls: ServerTls | None = None,
     ) -> None:
         super().__init__(
             cast(Any, relay.handle),  # its requests are ours, made by the factory
@@ -57,24 +65,35 @@ class Listener(web.Server):
         )
         self.limits = limits
         self.deadlines = deadlines
+        self.tls = tls
+        self.handshakes: set[Handshake] = set()
         self._relay = relay
         self.trusted_peers = trusted_peers
         self._open = 0
         self._per_client: Counter[str] = Counter()
 
     def __call__(self) -> RequestHandler:
-        """Return the protocol of a new connection."""
-        return DownstreamConnection(self, loop=self._loop)
+        """Return the protocol of a new connection, for TLS that of its handshake."""
+        connection = DownstreamConnection(self, loop=self._loop)
+        if self.tls is None:
+            return connection
+        return cast(RequestHandler, Handshake(self, connection, self.tls.context))  # aiohttp knows of none
+
+    def pre_shutdown(self) -> None:
+        """Have connections close when they have nothing more to do."""
+        super().pre_shutdown()
+        for handshake in list(self.handshakes):
+            handshake.abort()
 
     def new_exchange(self, request: Request) -> DirectExchange:
         """Return an exchange that the connection begins itself."""
         return self._relay.new_exchange(request)
 
-    def peer_of(self, transport: asyncio.BaseTransport) -> Peer:
+    def peer_of(self, transport: asyncio.BaseTransport, scheme: str = "http") -> Peer:
         """Return who is at the other end; an IPv4 address mapped into IPv6 shows as IPv4."""
         name = transport.get_extra_info("peername") or ("unknown",)
         address = str(name[0]).removeprefix("::ffff:")
-        return Peer(address, is_trusted(address, self.trusted_peers))
+        return Peer(address, is_trusted(address, self.trusted_peers), scheme)
 
     def admit(self, connection: TimedConnection) -> GatewayError | None:
         """Count a new connection; return why it is refused, if it is."""

@@ -61,9 +61,14 @@ class OpenStream:
         self._relay.streams.ended(self)
         self.settle()
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether it was ended, by the gateway or otherwise, and is only here until that is told."""
+        return self.end_reason is not None or self._delivery.is_over
+
     def end_stream(self, reason: str) -> None:
         """End the stream in good order, for a named reason."""
-        if self.end_reason is not None or self._delivery.is_over:
+        if self.is_ending:
             return
         self.end_reason = reason
         self.deadline = NEVER

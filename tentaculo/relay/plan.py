@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from tentaculo.access.guard import UNCHECKED, Guard, guard_of
 from tentaculo.access.principals import Principal, Principals
-from tentaculo.access.rate_limits import RateLimit, Verdict
+from tentaculo.access.rate_limits import RateLimit
 from tentaculo.access.standings import Standings
 from tentaculo.config.outline import digest, route_digest
 from tentaculo.config.settings import (
@@ -25,8 +26,8 @@ from tentaculo.relay.issuing import cors_of
 from tentaculo.relay.opening import Opening, open_route
 from tentaculo.relay.sharing import Sharing, share_route
 from tentaculo.telemetry.metrics import RouteMetrics
-from tentaculo.upstream.pool import Pool
-from tentaculo.wire.cors import CorsRule
+from tentaculo.upstream.upstream import Upstream
+from tentaculo.wire.cors import CorsRule, Fields
 from tentaculo.wire.headers import NameTable, field_lines, request_names, response_names
 
 VIA = b"Via: 1.1 tentaculo\r\n"
@@ -59,7 +60,7 @@ class RoutePlan:
     sharing: Sharing | None
     cors: CorsRule | None
     rate_limit: RateLimit | None
-    pool: Pool
+    upstream: Upstream
     metrics: RouteMetrics
     request_names: NameTable
     response_names: NameTable
@@ -76,20 +77,20 @@ class RoutePlan:
     rewrite_depth: int | None
     rewrite_to: str
 
-    def count_call(self, principal: Principal | None, client: str, now: float) -> Verdict | None:
-        """Count a call, and return what its rate limit says of it, None where there is none.
+    def count_call(self, principal: Principal | None, client: str, clock: Callable[[], float]) -> Fields:
+        """Count a call, and return the response fields that say how many more may come.
 
         Raises TooManyRequests.
         """
         limit = self.rate_limit
         if limit is None:
-            return None
-        verdict = limit.take(limit.key(None if principal is None else principal.name, client), now)
+            return ()
+        verdict = limit.take(limit.key(None if principal is None else principal.name, client), clock())
         if not verdict.allowed:
             self.metrics.rate_limited()
             retry_after = ("Retry-After", str(verdict.retry_after))
             raise TooManyRequests("rate_limit", headers=(retry_after, *verdict.fields()))
-        return verdict
+        return verdict.fields()
 
     def rewritten(self, path: str) -> str:
         """Return the path that the upstream is asked for; the prefix goes, however it is spelled."""
@@ -104,15 +105,14 @@ def compile_route(
     settings: Settings,
     *,
     principals: Principals,
-    pool: Pool,
-    upstream: UpstreamSettings,
+    upstream: Upstream,
     metrics: RouteMetrics,
     standings: Standings,
     own_cookies: bool,
     rate_limit: RateLimit | None = None,
 ) -> RoutePlan:
     """Work out everything about a route that no request can change."""
-    own = _own_fields(route, upstream)
+    own = _own_fields(route, upstream.settings)
     removed = [*route.request_headers.remove, *(name for name, _ in own)]
     checked = route.access not in UNCHECKED
     cors = cors_of(route)
@@ -121,7 +121,7 @@ def compile_route(
     return RoutePlan(
         name=route.name,
         identity=route_digest(route),
-        shared_identity=f"{route_digest(route)} {digest(upstream, 'name')}",
+        shared_identity=f"{route_digest(route)} {digest(upstream.settings, 'name')}",
         settings=route,
         timeouts=route.timeouts,
         is_stream_only=route.stream_only,
@@ -130,20 +130,15 @@ def compile_route(
         sharing=share_route(route, settings, _edited(route)),
         cors=cors,
         rate_limit=rate_limit,
-        pool=pool,
+        upstream=upstream,
         metrics=metrics,
-        request_names=request_names(
-            credentials=route.credential_headers,
-            identity=settings.identity_header,
-            remove=[*removed, *([settings.identity_header] if checked else [])],
-            own_cookies=own_cookies,
-        ),
+        request_names=_request_names(route, settings, removed, own_cookies=own_cookies),
         response_names=response_names(remove=_edited(route), cors=cors is not None),
         request_lines=field_lines(own) + VIA,
         response_lines=field_lines(route.response_headers.set),
         identity_prefix=settings.identity_header.encode() + b": " if checked else None,
         own_host=_own_host(route.request_headers),
-        authority=authority_of(upstream),
+        authority=authority_of(upstream.settings),
         private_line=private,
         vary_line=vary,
         silent_lines=private + vary,
@@ -158,6 +153,18 @@ def _rewriting(rewrite: Rewrite | None) -> dict[str, Any]:
         return {"rewrite_depth": None, "rewrite_to": ""}
     depth = rewrite.prefix.rstrip("/").count("/")
     return {"rewrite_depth": depth, "rewrite_to": rewrite.replacement.rstrip("/")}
+
+
+def _request_names(
+    route: RouteSettings, settings: Settings, removed: list[str], *, own_cookies: bool
+) -> NameTable:
+    checked = route.access not in UNCHECKED
+    return request_names(
+        credentials=route.credential_headers,
+        identity=settings.identity_header,
+        remove=[*removed, *([settings.identity_header] if checked else [])],
+        own_cookies=own_cookies,
+    )
 
 
 def _own_fields(route: RouteSettings, upstream: UpstreamSettings) -> list[tuple[str, str]]:

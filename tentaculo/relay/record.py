@@ -24,7 +24,6 @@ class Record:
     __slots__ = (
         "_message",
         "_relay",
-        "_started_at",
         "bytes_in",
         "bytes_out",
         "client",
@@ -35,13 +34,14 @@ class Record:
         "principal",
         "request_id",
         "stalled",
+        "started_at",
         "status",
     )
 
     def __init__(self, relay: Relay, request: Request) -> None:
         self._relay = relay
         self._message = request.message
-        self._started_at = relay.clock()
+        self.started_at = relay.clock()
         self.request_id = relay.new_request_id()
         self.client = request.connection.peer.address
         self.plan: RoutePlan | None = None
@@ -65,7 +65,7 @@ class Record:
         relay, plan = self._relay, self.plan
         if answer is not None:
             self._take(answer)
-        seconds = relay.clock() - self._started_at
+        seconds = relay.clock() - self.started_at
         status = self.status or CLIENT_CLOSED
         served = plan or self.issuing
         metrics = relay.snapshot.unrouted if served is None else served.metrics
@@ -84,7 +84,7 @@ class Record:
         """Log and count a stream that opens; `by` is the kind of credential on a route that tokens open."""
         assert self.plan is not None
         self.plan.metrics.stream_opened()
-        seconds = self._relay.clock() - self._started_at
+        seconds = self._relay.clock() - self.started_at
         event = self._event(secrets, 200, seconds)
         if by:
             self._relay.metrics.tokens.stream_opened(by, seconds)
@@ -96,13 +96,29 @@ class Record:
     def first_event(self) -> None:
         """Count the time up to a stream's first event."""
         assert self.plan is not None
-        self.plan.metrics.first_event(self._relay.clock() - self._started_at)
+        self.plan.metrics.first_event(self._relay.clock() - self.started_at)
+
+    def describe_stream(self, answer: Delivery, by: str, now: float) -> dict[str, Any]:
+        """Return what an operator wants to know of an open stream, in plain data; `age` in seconds."""
+        assert self.plan is not None
+        answer.count()
+        return {
+            "id": self.request_id,
+            "route": self.plan.name,
+            "principal": None if self.principal is None else self.principal.name,
+            "client": self.client,
+            "age": int((now - self.started_at) * 1000) / 1000,
+            "events": answer.events,
+            "bytes": answer.bytes_out,
+            "opened_by": by or None,
+            "shared": self.plan.sharing is not None,
+        }
 
     def stream_ended(self, answer: Delivery, secrets: tuple[str, ...], end_reason: str | None) -> None:
         """Log and count a stream that is over; `end_reason` where the gateway ended it."""
         assert self.plan is not None
         self._take(answer)
-        seconds = self._relay.clock() - self._started_at
+        seconds = self._relay.clock() - self.started_at
         reason = end_reason or self._end_reason()
         self.plan.metrics.stream_ended(reason, seconds)
         self.plan.metrics.request_finished(self._message.method, self.status, None)

@@ -69,6 +69,11 @@ class Relay:
         """How many exchanges have begun and are not over."""
         return len(self._open)
 
+    def open_streams(self) -> list[Exchange]:
+        """Return the exchanges that are open streams now, the oldest first."""
+        streaming = [exchange for exchange in self._open if exchange.is_streaming]
+        return sorted(streaming, key=lambda exchange: exchange.record.started_at)
+
     def drain(self) -> None:
         """Keep no connection after the exchange that is on it."""
         self.draining = True

@@ -73,7 +73,7 @@ class Reloader:
             except Exception as fault:
                 self._relay.logs.logger.error("config.failed", exc_info=fault)
                 return self._rejected((f"the gateway failed on it: {type(fault).__name__}",))
-            return self._swap(snapshot)
+            return await self._swap(snapshot)
 
     async def _prepared(self) -> Snapshot:
         previous = self._relay.snapshot
@@ -94,11 +94,12 @@ class Reloader:
         self._relay.logs.logger.error("config.rejected", problems=list(problems))
         return Reloaded(None, problems)
 
-    def _swap(self, snapshot: Snapshot) -> Reloaded:
+    async def _swap(self, snapshot: Snapshot) -> Reloaded:
         relay, before = self._relay, self._relay.snapshot
         found = changes(before.outline, snapshot.outline)
+        snapshot.start(before)
         relay.snapshot = snapshot
-        before.close(successor=snapshot)
+        await before.aclose(successor=snapshot)
         self.problems = ()
         relay.metrics.reloaded("applied")
         relay.logs.logger.info("config.reloaded", **_told(found))

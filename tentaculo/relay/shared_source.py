@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from tentaculo.errors import GatewayError, StreamUnavailable, UpstreamProtocolError
+from tentaculo.errors import GatewayError, StreamUnavailable, UpstreamProtocolError, UpstreamUnavailable
 from tentaculo.relay.plan import RoutePlan
 from tentaculo.relay.reply_head import (
     NO_CONTENT,
@@ -23,9 +24,11 @@ from tentaculo.relay.request_head import request_head
 from tentaculo.relay.shared_stream import SharedStream
 from tentaculo.relay.sharing import Sharing, Wanted
 from tentaculo.relay.subscription import SharedHead
+from tentaculo.upstream.breaker import Outcome
 from tentaculo.upstream.connection import Ask, UpstreamConnection
 from tentaculo.upstream.deadlines import NEVER
 from tentaculo.upstream.reply import ReplyHead
+from tentaculo.upstream.server import UpstreamServer, outcome_of
 from tentaculo.wire.event_blocks import BlockSplitter, EventTooLarge
 from tentaculo.wire.headers import RequestFields, sort_response_fields
 
@@ -70,6 +73,7 @@ class SharedSource:
         self._splitter = BlockSplitter(EVENT_LIMIT)
         self._upstream: UpstreamConnection | None = None
         self._ended: asyncio.Future[GatewayError | None] | None = None
+        self._avoided: tuple[UpstreamServer, ...] = ()
         self._has_spoken = False
         self._opened_at = NEVER
         self._is_over = False
@@ -113,19 +117,42 @@ class SharedSource:
         self._plan = self._relay.snapshot.plans.get(self._plan.identity, self._plan)
         timeouts, stream = self._plan.timeouts, self._plan.settings.stream
         try:
-            upstream = await self._plan.pool.connect(timeouts.connect)
+            server = self._choose()
         except GatewayError as error:
             return error
+        turn = server.begin()
+        try:
+            upstream = await self._plan.upstream.connect(server, timeouts.connect)
+        except GatewayError as error:
+            self._avoided = (server,)
+            server.failed(error, turn)
+            return error
+        except BaseException:
+            server.done(Outcome.NEUTRAL, turn)
+            raise
         idle = stream.idle_timeout if stream is not None else None
         self._upstream = upstream
         self._splitter = BlockSplitter(EVENT_LIMIT)
         self._ended = self._relay.loop.create_future()
         ask = Ask(self, False, timeouts.response, NEVER if idle is None else idle)
         upstream.ask(ask, self._request(), whole=True)
+        outcome = Outcome.NEUTRAL
         try:
-            return await self._ended
+            ended = await self._ended
+            self._avoided = () if ended is None else (server,)
+            outcome = Outcome.OK if self._opened_at is not NEVER else outcome_of(ended)
+            return ended
         finally:
             self._let_go()
+            server.done(outcome, turn)
+
+    def _choose(self) -> UpstreamServer:
+        """Return the next server; the one that failed last only where there is no other."""
+        upstream, name = self._plan.upstream, self._wanted.url
+        if self._avoided:
+            with suppress(UpstreamUnavailable):
+                return upstream.choose(name, self._avoided)
+        return upstream.choose(name)
 
     def _request(self) -> bytes:
         self._request_id = self._relay.new_request_id()
@@ -212,7 +239,11 @@ class SharedSource:
             self._stream.received(blocks)
         if len(blocks) > BLOCKS_A_TURN and self._upstream is not None:
             self._upstream.pause_reading()  # others have their turn
-            self._relay.loop.call_soon(self._upstream.resume_reading)
+            self._relay.loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if self._upstream is not None:  # or it may carry another's reply by now
+            self._upstream.resume_reading()
 
     # What is told of it.
 

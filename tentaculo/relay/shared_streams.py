@@ -52,7 +52,7 @@ class SharedStreams:
         stream = self._streams[key] = SharedStream(
             relay,
             plan,
-            on_deserted=lambda: self._note_deserted(key, stream),
+            on_deserted=lambda: self._note_deserted(key),
             on_idle=lambda: self._give_up(key, stream),
             new_epoch=self._new_epoch,
         )
@@ -80,10 +80,9 @@ class SharedStreams:
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
-    def _note_deserted(self, key: StreamKey, stream: SharedStream) -> None:
+    def _note_deserted(self, key: StreamKey) -> None:
         """Have no more streams linger than may be; quick clients would open ever more."""
-        if self._streams.get(key) is stream:
-            self._deserted[key] = None
+        self._deserted[key] = None
         if len(self._deserted) > DESERTED_LIMIT:
             longest = next(iter(self._deserted))
             self._give_up(longest, self._streams[longest])

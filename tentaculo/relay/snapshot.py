@@ -17,7 +17,8 @@ from tentaculo.relay.plan import RoutePlan, compile_route
 from tentaculo.routing import Pattern, RouteTable
 from tentaculo.telemetry.metrics import Metrics, RouteMetrics
 from tentaculo.upstream.deadlines import Deadlines
-from tentaculo.upstream.pool import Pool
+from tentaculo.upstream.server import Notice
+from tentaculo.upstream.upstream import Upstream, notice_nothing
 
 Entry = tuple[str, Pattern, RoutePlan | IssuePlan]
 
@@ -37,18 +38,28 @@ class Snapshot:
     principals: Principals
     plans: dict[str, RoutePlan]
     table: RouteTable[RoutePlan | IssuePlan]
-    pools: dict[str, Pool]
+    upstreams: dict[str, Upstream]
     rate_limits: RateLimits
     unrouted: RouteMetrics
     secret_names: frozenset[bytes]
     own_cookies: frozenset[bytes]
 
-    def close(self, successor: Snapshot | None = None) -> None:
-        """Close what is kept open for future exchanges, but for what a successor has taken over."""
-        kept = set() if successor is None else set(map(id, successor.pools.values()))
-        for pool in self.pools.values():
-            if id(pool) not in kept:
-                pool.close()
+    def start(self, previous: Snapshot | None = None) -> None:
+        """Begin what goes on by itself; servers come from the snapshot before, with all they know."""
+        before = {} if previous is None else previous.upstreams
+        for name, upstream in self.upstreams.items():
+            earlier = before.get(name)
+            if earlier is not upstream:
+                if earlier is not None:
+                    upstream.adopt(earlier)
+                upstream.start()
+
+    async def aclose(self, successor: Snapshot | None = None) -> None:
+        """End that, and close what is kept open for future exchanges; but not what a successor has too."""
+        after = {} if successor is None else successor.upstreams
+        for name, upstream in self.upstreams.items():
+            if after.get(name) is not upstream:
+                await upstream.aclose()
 
 
 def build_snapshot(
@@ -58,20 +69,26 @@ def build_snapshot(
     deadlines: Deadlines,
     standings: Standings | None = None,
     previous: Snapshot | None = None,
+    notice: Notice = notice_nothing,
 ) -> Snapshot:
-    """Compile settings; needs a running event loop for nothing but the deadlines' timer.
+    """Compile settings, in any thread; what is as it was in the `previous` snapshot is taken over from it.
 
-    What has not changed since the `previous` snapshot is taken over from it: connections to upstreams
-    stay warm.  May run in another thread.
+    Needs a running event loop for nothing but the deadlines' timer.  `notice` is told of servers that go
+    down and come back.
     """
     standings = Standings() if standings is None else standings
     outline = outline_of(settings)
     principals = Principals(settings.principals)
-    upstreams = {upstream.name: upstream for upstream in settings.upstreams}
-    pools = _pools(settings, outline, previous)
-    for name, upstream in upstreams.items():
-        if name not in pools:
-            pools[name] = Pool(upstream, deadlines, metrics.upstream_aborted)
+    upstreams = _unchanged(settings, outline, previous)
+    for upstream in settings.upstreams:
+        if upstream.name not in upstreams:
+            upstreams[upstream.name] = Upstream(
+                upstream,
+                deadlines,
+                metrics=metrics.upstreams,
+                aborted=metrics.upstream_aborted,
+                notice=notice,
+            )
     rate_limits = _rate_limits(settings, previous)
     cookies = own_cookies(settings.routes)
     plans: dict[str, RoutePlan] = {}
@@ -81,7 +98,6 @@ def build_snapshot(
             route,
             settings,
             principals=principals,
-            pool=pools[route.upstream],
             upstream=upstreams[route.upstream],
             metrics=metrics.route(route.name),
             standings=standings,
@@ -90,14 +106,13 @@ def build_snapshot(
         )
         plans[plan.identity] = plan
         entries.append((route.name, Pattern(route.path, route.host, route.methods), plan))
-    entries += _issue_entries(settings, principals, standings, metrics)
     return Snapshot(
         settings=settings,
         outline=outline,
         principals=principals,
         plans=plans,
-        table=RouteTable(entries),
-        pools=pools,
+        table=RouteTable([*entries, *_issue_entries(settings, principals, standings, metrics)]),
+        upstreams=upstreams,
         rate_limits=rate_limits,
         unrouted=metrics.route(NO_ROUTE),
         secret_names=_secret_names(settings),
@@ -130,13 +145,13 @@ def _rate_limits(settings: Settings, previous: Snapshot | None) -> RateLimits:
     return limits
 
 
-def _pools(settings: Settings, outline: Outline, previous: Snapshot | None) -> dict[str, Pool]:
-    """Return the pools of upstreams that are as they were."""
+def _unchanged(settings: Settings, outline: Outline, previous: Snapshot | None) -> dict[str, Upstream]:
+    """Return the upstreams that are as they were."""
     if previous is None:
         return {}
     before = previous.outline.upstreams
     return {
-        upstream.name: previous.pools[upstream.name]
+        upstream.name: previous.upstreams[upstream.name]
         for upstream in settings.upstreams
         if before.get(upstream.name) == outline.upstreams[upstream.name]
     }

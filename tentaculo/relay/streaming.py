@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tentaculo.access.guard import CHALLENGE
 from tentaculo.config.settings import Unavailable
@@ -48,7 +48,11 @@ class Streaming(Answering):
         stream = OpenStream(self.relay, plan, delivery, beats=not isinstance(delivery, Subscription))
         stream.open(self.claim(plan))
         self._stream = stream
+        self.server_answered()
         self.record.stream_opened(self._secrets(), self.by)
+
+    def server_answered(self) -> None:
+        """Tell the server that it is well, though its exchange goes on."""
 
     def first_event(self) -> None:
         """Count how long the stream's first event took."""
@@ -60,6 +64,20 @@ class Streaming(Answering):
         retried = settings and settings.unavailable is Unavailable.RETRY and self._lease is not None
         if retried and status in NOT_YET_STATUSES:
             raise StreamUnavailable(str(status))
+
+    # Told to operators.
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether its reply is an open stream, which nobody has ended yet."""
+        return self._stream is not None and not self._stream.is_ending
+
+    def describe_stream(self, now: float) -> dict[str, Any]:
+        """Return what an operator wants to know of its open stream, in plain data."""
+        assert self._answer is not None
+        described = self.record.describe_stream(self._answer, self.by, now)
+        described["lagging"] = self.connection.writing_paused
+        return described
 
     # Told by others.
 

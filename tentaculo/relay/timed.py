@@ -21,9 +21,12 @@ from tentaculo.upstream.deadlines import NEVER
 from tentaculo.wire.forwarded import untrusted_lines
 
 if TYPE_CHECKING:
+    from tentaculo.relay.handshake import Handshake
     from tentaculo.relay.listener import Listener
 
 REFUSAL_SECONDS = 1.0
+FAREWELL_SECONDS = 1.0
+ANY_SIZE = 1 << 62
 
 
 class Flow(Protocol):
@@ -47,9 +50,13 @@ class Waiting(enum.Enum):
 
 
 class TimedConnection(web.RequestHandler):
-    """A client's connection; `peer` and its `forwarded` lines are set once it is made."""
+    """A client's connection; `peer` and its `forwarded` lines are set once it has arrived.
+
+    Under TLS that is before it is made: `handshake` stands for it in between.
+    """
 
     __slots__ = (
+        "_ending",
         "_head_deadline",
         "_leaving",
         "_socket_descriptor",
@@ -58,6 +65,7 @@ class TimedConnection(web.RequestHandler):
         "deadline",
         "flow",
         "forwarded",
+        "handshake",
         "listener",
         "peer",
         "refusal",
@@ -79,6 +87,8 @@ class TimedConnection(web.RequestHandler):
             auto_decompress=False,
         )
         self.listener = listener
+        self.handshake: Handshake | None = None
+        self._ending = False
         self._head_deadline = NEVER
         self._leaving: asyncio.Transport | None = None
         self.refusal: GatewayError | None = None
@@ -90,15 +100,25 @@ class TimedConnection(web.RequestHandler):
 
     # Life.
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def arrived(self, transport: asyncio.BaseTransport, scheme: str = "http") -> None:
         """Admit or refuse the connection, and start the timer of its first head."""
-        super().connection_made(transport)
         self._socket_descriptor = transport.get_extra_info("socket").fileno()
-        self.peer = self.listener.peer_of(transport)
+        self.peer = self.listener.peer_of(transport, scheme)
         self.forwarded = b"" if self.peer.trusted else untrusted_lines(self.peer)
         self.refusal = self.listener.admit(self)
         patience = self.listener.limits.header_timeout
         self.head_began(patience if self.refusal is None else min(patience, REFUSAL_SECONDS))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Go to work; without TLS the connection arrives only now."""
+        super().connection_made(transport)
+        if self._socket_descriptor < 0:
+            self.arrived(transport)
+
+    def eof_received(self) -> None:
+        """The client closes its side, and with that the transport closes."""
+        super().eof_received()
+        self.farewell()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget the connection."""
@@ -110,7 +130,17 @@ class TimedConnection(web.RequestHandler):
         """Close, but not without bound when the client takes nothing of what is left."""
         if self.transport is not None:
             self.watch_close()
+        elif self.handshake is not None:
+            self.handshake.abort()
         super().force_close()
+
+    def farewell(self) -> None:
+        """Time the end of a connection that closes once the client has all, or has said goodbye too."""
+        if not self._ending:
+            self._ending = True
+            self._leaving = self._leaving or self.transport
+            self._unsent = ANY_SIZE
+            self._watch(Waiting.CLIENT, self.listener.deadlines.clock() + FAREWELL_SECONDS)
 
     def watch_close(self) -> None:
         """Give what is unsent `write_timeout` for each bit of progress, then cut it."""
@@ -124,7 +154,8 @@ class TimedConnection(web.RequestHandler):
         transport = self.transport
         if transport is not None:
             sock = transport.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            if sock is not None:  # under TLS, one that is lost already
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             transport.abort()
 
     def refuse(self, error: GatewayError) -> None:

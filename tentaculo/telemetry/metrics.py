@@ -44,6 +44,9 @@ class Metrics:
         self._tallies = Tallies()
         self._tallies.show_in(own)
         self._streams = StreamFamilies(own)
+        self._rate_limited = Counter(
+            "tentaculo_rate_limited", "Calls refused by their route's rate limit", ["route"], registry=own
+        )
         self._faults = Counter(
             "tentaculo_upstream_faults",
             "Exchanges that an upstream failed",
@@ -81,7 +84,8 @@ class Metrics:
 
     def route(self, name: str) -> RouteMetrics:
         """Return the metrics of a route; the same counts each time it is asked for."""
-        return RouteMetrics(self._tallies.of(name), StreamMetrics(self._streams, name))
+        streams = StreamMetrics(self._streams, name)
+        return RouteMetrics(self._tallies.of(name), streams, self._rate_limited.labels(name))
 
     def upstream_fault(self, upstream: str, kind: str) -> None:
         """Count an exchange that an upstream failed; `kind` is the error's code."""
@@ -122,17 +126,27 @@ class Metrics:
 
 
 class RouteMetrics:
-    """The metrics of one route: of its finished exchanges, and of its streams."""
+    """The metrics of one route: of its finished exchanges, of calls over its rate, and of its streams."""
 
-    __slots__ = ("_streams", "_tally")
+    __slots__ = ("_rate_limited", "_streams", "_tally")
 
-    def __init__(self, tally: Tally, streams: StreamMetrics) -> None:
+    def __init__(self, tally: Tally, streams: StreamMetrics, rate_limited: Counter) -> None:
         self._tally = tally
         self._streams = streams
+        self._rate_limited = rate_limited
 
     def request_finished(self, method: str, status: int, seconds: float | None) -> None:
         """Count a finished exchange; `seconds` is None for a stream, whose length says nothing of speed."""
         self._tally.add(method, status, seconds)
+
+    @property
+    def requests(self) -> int:
+        """How many exchanges have finished."""
+        return sum(self._tally.requests.values())
+
+    def rate_limited(self) -> None:
+        """Count a call that the route's rate limit refused."""
+        self._rate_limited.inc()
 
     def stream_opened(self) -> None:
         """Count a stream in."""

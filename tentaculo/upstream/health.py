@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
 
 from tentaculo.config.upstream_settings import HealthCheckSettings
 from tentaculo.errors import GatewayError
 from tentaculo.upstream.connection import Ask
 from tentaculo.upstream.deadlines import NEVER
 from tentaculo.upstream.reply import ReplyHead
-
-if TYPE_CHECKING:
-    from tentaculo.upstream.server import UpstreamServer
+from tentaculo.upstream.server import UpstreamServer, host_of
 
 JITTER = 0.1  # of the interval, more or less
 
@@ -99,7 +96,7 @@ class HealthChecks:
     def _request(self, server: UpstreamServer) -> bytes:
         lines = (
             f"GET {self._settings.path} HTTP/1.1",
-            f"Host: {server.name}",
+            f"Host: {host_of(server.settings)}",
             "User-Agent: tentaculo",
             "Accept: */*",
             "Connection: close",
@@ -128,5 +125,5 @@ class _StatusSink:
 
 
 def _report(fault: Exception) -> None:
-    context = {"message": "a health check failed to be made", "exception": fault}
+    context = {"message": "a health check could not be made", "exception": fault}
     asyncio.get_running_loop().call_exception_handler(context)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import select
-import ssl
 from collections.abc import Callable
+from ssl import SSLContext
 
 from tentaculo.config.settings import Server, UpstreamSettings
 from tentaculo.errors import GatewayError, UpstreamTimeout, UpstreamUnreachable
@@ -13,6 +13,7 @@ from tentaculo.upstream.connection import UpstreamConnection, ignore
 from tentaculo.upstream.deadlines import Deadlines
 from tentaculo.upstream.faults import translate
 from tentaculo.upstream.resolving import Lookup, Resolver, Tell, is_literal, look_up
+from tentaculo.upstream.tls import TlsContexts
 
 LEARNED_SHARE = 0.6
 LEARNED_FLOOR = 0.05
@@ -45,6 +46,7 @@ class Pool:
         counted: Callable[[int], None] = count_not,
         tell: Tell = tell_nobody,
         lookup: Lookup = look_up,
+        tls: TlsContexts | None = None,
     ) -> None:
         self.name = settings.name
         self._server = server or settings.server
@@ -52,7 +54,9 @@ class Pool:
         self._aborted = aborted
         self._counted = counted
         self._keep_alive = self._learned = settings.timeouts.keep_alive
-        self._tls = _tls_context(settings, self._server)
+        self._tls: SSLContext | None = None
+        if self._server.scheme == "https":
+            self._tls = (tls or TlsContexts()).of(settings.tls)
         self._server_name = settings.tls.server_name or self._server.host
         self._idle: list[UpstreamConnection] = []
         self._all: dict[UpstreamConnection, str] = {}
@@ -124,7 +128,7 @@ class Pool:
         on_idle: Callable[[UpstreamConnection], None],
         on_closed: Callable[[UpstreamConnection], None],
     ) -> tuple[UpstreamConnection, str]:
-        """Try one address after another; each has its share of the time that is left."""
+        """Try one address after another; each has half of the time that is left, the last one all of it."""
         clock = asyncio.get_running_loop().time
         until, error = clock() + timeout, GatewayError()
         choices = await self._choices(timeout)
@@ -132,8 +136,9 @@ class Pool:
             connection = UpstreamConnection(
                 self._deadlines, on_idle=on_idle, on_closed=on_closed, aborted=self._aborted
             )
+            left = until - clock()
             try:
-                await self._reach(connection, address, (until - clock()) / (len(choices) - place))
+                await self._reach(connection, address, left if place == len(choices) - 1 else left / 2)
             except (UpstreamUnreachable, UpstreamTimeout) as fault:
                 error = fault
                 if self._resolver is not None:
@@ -235,13 +240,3 @@ def _is_readable(connection: UpstreamConnection) -> bool:
 
 def _let_go(connection: UpstreamConnection) -> None:
     """Have nothing to do with a connection's end."""
-
-
-def _tls_context(settings: UpstreamSettings, server: Server) -> ssl.SSLContext | None:
-    if server.scheme != "https":
-        return None
-    context = ssl.create_default_context(cafile=settings.tls.ca)
-    if not settings.tls.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

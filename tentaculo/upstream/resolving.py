@@ -112,7 +112,11 @@ class Resolver:
         """Wait for a look-up that others may wait for too; who has old addresses does not wait long."""
         looking = self._begin()
         await asyncio.wait({looking}, timeout=PATIENCE_SECONDS if self.addresses else None)
-        if not self.addresses:
+        if self.addresses:
+            self._fresh = True  # or made so as soon as the look-up ends
+        elif looking.cancelled():  # closed
+            raise socket.gaierror(socket.EAI_AGAIN, "not looked up")
+        else:
             looking.result()
 
     def _begin(self) -> asyncio.Task[None]:

@@ -5,7 +5,6 @@ It knows faults and checks, and nothing of the other servers.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from tentaculo.upstream.breaker import Breaker, Outcome
 from tentaculo.upstream.deadlines import Deadlines
 from tentaculo.upstream.pool import Pool
 from tentaculo.upstream.resolving import Lookup
+from tentaculo.upstream.tls import TlsContexts, authority_digest
 
 SLOW_START_SECONDS = 10.0
 SLOW_START_SHARE = 0.1
@@ -51,6 +51,7 @@ class Means:
     notice: Notice
     random: Callable[[], float]
     lookup: Lookup
+    tls: TlsContexts
 
 
 class UpstreamServer:
@@ -96,6 +97,7 @@ class UpstreamServer:
             counted=self._tally.count_connections,
             tell=self._tell_of_name,
             lookup=means.lookup,
+            tls=means.tls,
         )
         self.breaker = Breaker(upstream.breaker, means.deadlines.clock, means.random, self._breaker_changed)
         self.exchanges = 0
@@ -250,16 +252,20 @@ def authority_of(server: Server) -> str:
     return f"[{server.host}]:{server.port}" if ":" in server.host else f"{server.host}:{server.port}"
 
 
+def host_of(server: Server) -> str:
+    """Return the server's own `Host`, without a default port."""
+    default = {"http": ":80", "https": ":443"}[server.scheme]
+    return authority_of(server).removesuffix(default)
+
+
 def key_of(upstream: UpstreamSettings, server: Server) -> tuple[object, ...]:
     """Return everything that connections to a server depend on, an authority's file by what it holds."""
-    ca = upstream.tls.ca
-    authorities = hashlib.sha256(ca.read_bytes()).digest() if ca is not None else b""
     return (
         upstream.name,
         server.scheme,
         server.host,
         server.port,
         upstream.tls,
-        authorities,
+        authority_digest(upstream.tls) if server.scheme == "https" else b"",
         upstream.timeouts.keep_alive,
     )

@@ -20,6 +20,7 @@ from tentaculo.upstream.health import HealthChecks
 from tentaculo.upstream.resolving import Lookup, look_up
 from tentaculo.upstream.retry_budget import RetryBudget
 from tentaculo.upstream.server import Means, Notice, UpstreamServer
+from tentaculo.upstream.tls import TlsContexts
 
 BUSY_SECONDS = 1
 
@@ -32,7 +33,7 @@ class Upstream:
     """The servers of one upstream, in the order of the configuration.
 
     `aborted` is told how many seconds after their client had left connections ended; `notice` takes the
-    level, name and facts of events.
+    level, name and facts of events.  Upstreams that share `tls` cost less to make again.
     """
 
     def __init__(
@@ -45,11 +46,12 @@ class Upstream:
         notice: Notice = notice_nothing,
         random: Callable[[], float] = chance.random,  # noqa: S311 - it guards nothing
         lookup: Lookup = look_up,
+        tls: TlsContexts | None = None,
     ) -> None:
         self.name = settings.name
         self.settings = settings
         self._metrics = metrics
-        self._means = means = Means(deadlines, metrics, aborted, notice, random, lookup)
+        self._means = means = Means(deadlines, metrics, aborted, notice, random, lookup, tls or TlsContexts())
         alone = len(settings.servers) == 1
         self.servers = tuple(
             UpstreamServer(settings, server, means, alone=alone) for server in settings.servers
@@ -148,7 +150,9 @@ class Upstream:
         return sum(server.pool.load for server in self.servers)
 
     def _wait(self) -> float:
-        return min(server.breaker.wait() for server in self.servers)
+        """Return the seconds until a server may be free for a trial; where one is under way, none."""
+        breakers = [server.breaker for server in self.servers]
+        return min(0.0 if breaker.is_half_open else breaker.wait() for breaker in breakers)
 
     def describe(self) -> dict[str, Any]:
         """Return what an operator wants to know, in plain data."""

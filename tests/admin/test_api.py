@@ -2,85 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 
 import pytest
-from aiohttp import web
 
-from tentaculo.access.ephemeral_tokens import EphemeralTokens
 from tentaculo.access.store import Grant, Terms
-from tentaculo.admin.api import AdminApi
-from tentaculo.admin.app import build_app
-from tentaculo.admin.listener import AdminRunner
-from tentaculo.telemetry.metrics import Metrics
 from tests.access.faulty_store import FaultyStore
-from tests.fakes.client import Fields, RawClient, request, told
-from tests.fakes.clock import Clock
-from tests.fakes.messages import Message
-
-TOKEN = "the-admin-token"
-GOOD: Fields = [("Authorization", f"Bearer {TOKEN}")]
-PATH = "/principals/operator%20ui/tokens"
-Call = Callable[..., Awaitable[Message]]
-
-
-@pytest.fixture
-def store() -> FaultyStore:
-    """A store that a test may take away."""
-    return FaultyStore(Clock())
-
-
-@pytest.fixture
-async def start(store: FaultyStore) -> AsyncIterator[Callable[[str | None], Awaitable[Call]]]:
-    """Start admin listeners, with a token or without, and return how to call them."""
-    tokens = EphemeralTokens(store, Metrics(version="0").tokens)
-    async with AsyncExitStack() as stack:
-
-        async def listen(token: str | None) -> Call:
-            api = AdminApi(
-                None if token is None else hashlib.sha256(token.encode()).digest(),
-                revoke=lambda name, seconds: tokens.revoke(name, block=seconds),
-                is_principal=frozenset({"operator ui", "b\u00e9"}).__contains__,
-            )
-            app = build_app(
-                is_ready=lambda: True, store_answers=store.is_available, exposition=_nothing, api=api
-            )
-            runner = AdminRunner(app, patience=1)
-            await runner.setup()
-            stack.push_async_callback(runner.cleanup)
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-
-            async def call(target: str = PATH, fields: Fields = GOOD, method: str = "DELETE") -> Message:
-                client = await RawClient.connect(*runner.addresses[0])
-                await client.send(request(method, target, [*fields, ("Connection", "close")]))
-                reply = await client.reply(method)
-                await client.aclose()
-                return reply
-
-            return call
-
-        yield listen
-
-
-async def _nothing() -> tuple[bytes, str]:
-    return b"", "text/plain"
-
-
-@pytest.fixture
-async def call(start: Callable[[str | None], Awaitable[Call]]) -> Call:
-    """Call the API of a gateway with an admin token."""
-    return await start(TOKEN)
-
-
-def check_problem(reply: Message, status: int, code: str) -> None:
-    """Check that a reply is a problem, with nothing of what came in."""
-    assert (reply.status, told(reply)["code"]) == (status, code)
-    assert reply.head.value("Content-Type") == "application/problem+json"
-    assert reply.head.value("X-Request-Id") == told(reply)["request_id"]
-    assert "operator" not in reply.body.decode()
+from tests.admin.served import GOOD, PATH, STRANGERS, TOKEN, Call, Start, check_problem
+from tests.fakes.client import Fields, told
 
 
 async def test_revoke(call: Call, store: FaultyStore) -> None:
@@ -107,20 +36,6 @@ async def test_block_that_is_no_duration(block: str, call: Call, store: FaultySt
     assert store.taken == []
 
 
-STRANGERS: dict[str, Fields] = {
-    "nothing": [],
-    "wrong": [("Authorization", "Bearer the-admin-tokem")],
-    "empty": [("Authorization", "Bearer ")],
-    "prefix": [("Authorization", f"Bearer {TOKEN[:-1]}")],
-    "longer": [("Authorization", f"Bearer {TOKEN}x")],
-    "another scheme": [("Authorization", f"Basic {TOKEN}")],
-    "no scheme": [("Authorization", TOKEN)],
-    "twice": [*GOOD, *GOOD],
-    "another header": [("X-VX11-Token", TOKEN)],
-    "no text": [("Authorization", "Bearer \xff\xfe")],
-}
-
-
 @pytest.mark.parametrize("fields", STRANGERS.values(), ids=STRANGERS)
 async def test_strangers(fields: Fields, call: Call, store: FaultyStore) -> None:
     """Without exactly the admin token nothing is done, nor said of who is a principal."""
@@ -132,9 +47,7 @@ async def test_strangers(fields: Fields, call: Call, store: FaultyStore) -> None
 
 
 @pytest.mark.parametrize("fields", [*STRANGERS.values(), GOOD], ids=[*STRANGERS, "good"])
-async def test_off_without_a_token(
-    fields: Fields, start: Callable[[str | None], Awaitable[Call]], store: FaultyStore
-) -> None:
+async def test_off_without_a_token(fields: Fields, start: Start, store: FaultyStore) -> None:
     """Where none is configured nobody gets in."""
     call = await start(None)
     check_problem(await call(PATH, fields), 404, "route_not_found")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from typing import NoReturn
 
 import pytest
 from aiohttp import web
@@ -22,12 +23,17 @@ class Facts:
 
     def __init__(self) -> None:
         self.ready = True
+        self.rejected = False
         self.store_answers = True
         self.calls = 0
 
     def is_ready(self) -> bool:
         """Say whether the gateway may get traffic."""
         return self.ready
+
+    def is_rejected(self) -> bool:
+        """Say whether the last edit was bad."""
+        return self.rejected
 
     async def store_is_there(self) -> bool:
         """Say whether tokens can be issued and redeemed."""
@@ -43,6 +49,10 @@ async def _revoke(name: str, seconds: float) -> None:
     raise AssertionError(name)
 
 
+def _unwanted() -> NoReturn:
+    raise AssertionError
+
+
 @pytest.fixture
 def facts() -> Facts:
     """Facts that a test may change."""
@@ -55,9 +65,12 @@ async def call(facts: Facts) -> AsyncIterator[Call]:
     async with AsyncExitStack() as stack:
         app = build_app(
             is_ready=facts.is_ready,
+            is_rejected=facts.is_rejected,
             store_answers=facts.store_is_there,
             exposition=facts.exposition,
-            api=AdminApi(None, revoke=_revoke, is_principal=bool),
+            api=AdminApi(
+                lambda: None, revoke=_revoke, is_principal=bool, reload=_unwanted, outline=_unwanted
+            ),
         )
         runner = web.AppRunner(app)
         await runner.setup()
@@ -103,6 +116,26 @@ async def test_store_that_is_away(ready: bool, status: int, body: bytes, call: C
     reply = await call("/ready")
     assert (reply.status, reply.body) == (status, body)
     assert (await call("/live")).body == b'{"status": "live"}'
+
+
+@pytest.mark.parametrize(
+    ("ready", "store", "status", "body"),
+    [
+        (True, True, 200, b'{"status": "ready", "config": "rejected"}'),
+        (True, False, 200, b'{"status": "degraded", "token_store": "away", "config": "rejected"}'),
+        (False, True, 503, b'{"status": "not_ready"}'),
+    ],
+    ids=["serving", "degraded", "ending"],
+)
+async def test_rejected_configuration(
+    ready: bool, store: bool, status: int, body: bytes, call: Call, facts: Facts
+) -> None:
+    """The configuration before goes on, so the gateway still gets traffic, and says what is wrong."""
+    facts.ready, facts.store_answers, facts.rejected = ready, store, True
+    reply = await call("/ready")
+    assert (reply.status, reply.body) == (status, body)
+    facts.rejected = False
+    assert b"config" not in (await call("/ready")).body
 
 
 async def test_api_is_there(call: Call) -> None:

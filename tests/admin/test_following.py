@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ from tentaculo.admin.following import (
     stream_lines,
 )
 
-Step = Callable[[], object]
+Part = Callable[[], object]
+Step = Part | tuple[Part, ...]
 
 
 class Over(Exception):
@@ -32,10 +34,12 @@ class Steps:
         self._steps = list(steps)
 
     def __call__(self) -> None:
-        """Take the next step."""
+        """Take the next step, which may have parts."""
         if not self._steps:
             raise Over
-        self._steps.pop(0)()
+        step = self._steps.pop(0)
+        for part in step if isinstance(step, tuple) else (step,):
+            part()
 
 
 @pytest.fixture
@@ -194,12 +198,12 @@ def test_rotation_by_rename(path: Path) -> None:
     """The moved file is read to its end, the new one from its beginning, whatever comes between."""
     old = path.with_suffix(".1")
     add(path, "a\n")
-    steps = [
+    steps: list[Step] = [
         lambda: path.rename(old),
         lambda: add(old, "b\n"),  # the writer did not reopen yet
         path.touch,
         lambda: add(old, "c\n"),
-        lambda: (add(old, "d\nend"), add(path, "e\n")),
+        (lambda: add(old, "d\nend"), lambda: add(path, "e\n")),
         lambda: add(path, "f\n"),
     ]
     assert followed(path, *steps) == [b"a", b"b", b"c", b"d", b"end", b"e", b"f"]
@@ -208,20 +212,17 @@ def test_rotation_by_rename(path: Path) -> None:
 def test_rotation_loses_nothing_under_load(path: Path) -> None:
     """Many rotations, each seen in the middle of the old file, keep every line once and in order."""
 
-    def steps() -> Iterator[Step]:
-        for number in range(50):
-            old = path.with_suffix(f".{number}")
-            yield lambda number=number: add(path, f"{number} a\n" * 100)  # type: ignore[misc]
-            yield lambda old=old, number=number: (  # type: ignore[misc]
-                path.rename(old), add(old, f"{number} b\n" * 100), add(path, f"{number} c\n")
-            )  # fmt: skip
-
-    expected = [
-        line
-        for number in range(50)
-        for line in [b"%d a" % number] * 100 + [b"%d b" % number] * 100 + [b"%d c" % number]
-    ]
-    assert followed(path, *steps()) == expected
+    steps: list[Step] = []
+    expected: list[bytes] = []
+    for number in range(50):
+        old = path.with_suffix(f".{number}")
+        parts = [f"{number} {part}\n" for part in "abc"]
+        steps.append((partial(add, path, parts[0] * 100),))
+        steps.append(
+            (partial(path.rename, old), partial(add, old, parts[1] * 100), partial(add, path, parts[2]))
+        )
+        expected += "".join([parts[0] * 100, parts[1] * 100, parts[2]]).encode().splitlines()
+    assert followed(path, *steps) == expected
 
 
 def test_an_emptied_file_is_read_anew(path: Path) -> None:
@@ -244,9 +245,9 @@ def test_a_successor_that_can_not_be_opened_is_waited_for(path: Path) -> None:
     add(path, "a\n")
     old = path.with_suffix(".1")
     loop = path.with_suffix(".loop")
-    steps = [
-        lambda: (path.rename(old), path.symlink_to(loop), loop.symlink_to(path)),
+    steps: list[Step] = [
+        (lambda: path.rename(old), lambda: path.symlink_to(loop), lambda: loop.symlink_to(path)),
         lambda: add(old, "b\n"),
-        lambda: (path.unlink(), add(path, "c\n")),
+        (path.unlink, lambda: add(path, "c\n")),
     ]
     assert followed(path, *steps) == [b"a", b"b", b"c"]

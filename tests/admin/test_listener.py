@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import AsyncIterator
+from typing import NoReturn
 
 import pytest
 from aiohttp import web
@@ -14,6 +15,7 @@ from tentaculo.admin import listener
 from tentaculo.admin.api import AdminApi
 from tentaculo.admin.app import build_app
 from tentaculo.admin.listener import AdminRunner
+from tentaculo.relay.reloading import Reloaded
 from tests.fakes.client import RawClient, request, told
 from tests.fakes.gates import soon
 
@@ -26,7 +28,7 @@ async def exposition() -> tuple[bytes, str]:
     return BIG, "text/plain"
 
 
-def broken() -> bool:
+def broken() -> NoReturn:
     """Fail."""
     raise LookupError
 
@@ -40,10 +42,20 @@ async def revoke(name: str, seconds: float) -> None:
     """Do nothing."""
 
 
+async def nothing() -> Reloaded:
+    """Reload nothing."""
+    return Reloaded(None)
+
+
 def app() -> web.Application:
     """An application whose metrics are long and whose readiness can't be told."""
-    api = AdminApi(None, revoke=revoke, is_principal=bool)
-    return build_app(is_ready=broken, store_answers=answers, exposition=exposition, api=api)
+    return build_app(
+        is_ready=broken,
+        is_rejected=bool,
+        store_answers=answers,
+        exposition=exposition,
+        api=AdminApi(lambda: None, revoke=revoke, is_principal=bool, reload=nothing, outline=broken),
+    )
 
 
 class Clients:

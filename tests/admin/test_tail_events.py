@@ -20,7 +20,7 @@ STAMP = "2026-11-22T05:12:03.412345678Z"
         (b"{}", {}),
         (f'{STAMP} {{"event":"a"}}'.encode(), {"event": "a", "timestamp": STAMP}),
         (f'{STAMP} {{"event":"a","timestamp":"b"}}'.encode(), {"event": "a", "timestamp": "b"}),
-        (b'2026-11-22T05:12:03+01:00 {"event":"a"}', {"event": "a", "timestamp": "2026-11-22T05:12:03+01:00"}),
+        (b'2026-11-22T05:12:03+01:00 {"a":1}', {"a": 1, "timestamp": "2026-11-22T05:12:03+01:00"}),
         (b'gateway-1  | {"event":"a"}', {"event": "a"}),
         (f'gateway-1  | {STAMP} {{"event":"a"}}'.encode(), {"event": "a", "timestamp": STAMP}),
         (b'{"url":"/\xff"}', {"url": "/�"}),

@@ -69,13 +69,11 @@ def test_each_option(option: str, value: Any, is_wanted: bool) -> None:
         ("level", "debug"),
     ],
 )
-@pytest.mark.parametrize(
-    "event", [{}, dict.fromkeys(EVENT), dict.fromkeys(EVENT, []), dict.fromkeys(EVENT, {"a": "b"})],
-    ids=["without", "null", "list", "mapping"],
-)  # fmt: skip
-def test_what_has_no_such_value_is_not_wanted(option: str, value: Any, event: dict[str, Any]) -> None:
+@pytest.mark.parametrize("found", [None, [], {"a": "b"}], ids=["null", "list", "mapping"])
+def test_what_has_no_such_value_is_not_wanted(option: str, value: Any, found: Any) -> None:
     """An event without the field, or with another kind of value in it, is left out and no error."""
-    assert wants(event, **{option: value}) is False
+    assert wants({}, **{option: value}) is False
+    assert wants(dict.fromkeys(EVENT, found), **{option: value}) is False
 
 
 def test_options_go_together() -> None:
@@ -110,5 +108,5 @@ def test_statuses(text: str, ranges: tuple[tuple[int, int], ...]) -> None:
 )
 def test_bad_statuses(text: str) -> None:
     """Anything else is an error that says what is taken."""
-    with pytest.raises(ValueError, match="^takes "):
+    with pytest.raises(ValueError, match=r"^takes "):
         read_statuses(text)

@@ -1,10 +1,17 @@
-"""Certificates made for a test: an authority of its own, and servers that it vouches for."""
+"""Certificates made for a test: an authority of its own, servers that it vouches for, and their clients."""
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import subprocess
 from pathlib import Path
+
+from tentaculo.config.settings import TlsCertificate
+from tests.fakes.client import RawClient
+from tests.fakes.sockets import Wire, WireProtocol
+
+SERVER_NAME = "gateway.test"
 
 
 class Authority:
@@ -18,6 +25,17 @@ class Authority:
 
     def server_context(self, *names: str) -> ssl.SSLContext:
         """Make a server's context, with a certificate for these names (`DNS:…`, `IP:…`)."""
+        files = self.issue(*names)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(files.certificate, files.key)
+        return context
+
+    def client_context(self) -> ssl.SSLContext:
+        """Make the context of a client that believes this authority."""
+        return ssl.create_default_context(cafile=self.certificate)
+
+    def issue(self, *names: str) -> TlsCertificate:
+        """Make the files of a server's certificate for these names."""
         stem = self._directory / f"server-{abs(hash(names))}"
         key, csr, certificate, extensions = (stem.with_suffix(s) for s in (".key", ".csr", ".pem", ".ext"))
         extensions.write_text(f"subjectAltName={','.join(names)}\n")
@@ -26,9 +44,7 @@ class Authority:
         self._openssl(
             "x509", "-req", "-in", csr, *signer, "-days", "2", "-extfile", extensions, "-out", certificate
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        return context
+        return TlsCertificate(certificate, key)
 
     @staticmethod
     def _openssl(*arguments: str | Path) -> None:
@@ -37,3 +53,12 @@ class Authority:
 
 def _new_key(path: Path) -> tuple[str | Path, ...]:
     return ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", path)
+
+
+async def secure_client(port: int, context: ssl.SSLContext, name: str | None = SERVER_NAME) -> RawClient:
+    """Open a connection under TLS, which asks for a certificate for `name`."""
+    wire, loop = Wire(), asyncio.get_running_loop()
+    await loop.create_connection(
+        lambda: WireProtocol(wire), "127.0.0.1", port, ssl=context, server_hostname=name or ""
+    )
+    return RawClient(wire)

@@ -32,6 +32,10 @@ SHARING = {
         ("/sse/language", [*GOOD, ("Accept-Language", "es")]),
         ("/sse/language", [*OTHER, ("accept-language", "es")]),
     ),
+    "two languages": (
+        ("/sse/language", [*GOOD, ("Accept-Language", "es"), ("Accept-Language", "en")]),
+        ("/sse/language", [("accept-language", "es"), *OTHER, ("Accept-Language", "en")]),
+    ),
 }
 APART = {
     "paths": (("/sse/a", GOOD), ("/sse/b", GOOD)),
@@ -43,6 +47,10 @@ APART = {
         ("/sse/language", [*GOOD, ("Accept-Language", "en")]),
     ),
     "one language": (("/sse/language", [*GOOD, ("Accept-Language", "es")]), ("/sse/language", GOOD)),
+    "order of languages": (
+        ("/sse/language", [*GOOD, ("Accept-Language", "es"), ("Accept-Language", "en")]),
+        ("/sse/language", [*GOOD, ("Accept-Language", "en"), ("Accept-Language", "es")]),
+    ),
     "principals the upstream is told": (("/sse/told", GOOD), ("/sse/told", OTHER)),
     "principals with one cookie": (
         ("/sse/personal", [*GOOD, ("Cookie", "a=b")]),
@@ -132,6 +140,15 @@ async def test_fields_to_vary_by_go_up(gateway: RunningGateway, upstream: Script
     assert head.values("Cookie") == ["session=cookie-of-the-client"]
     assert head.values("Authorization") == ["Basic authorization-of-the-client"]
     assert head.values("X-Tentaculo-Principal") == head.values("Accept-Language") == []
+
+
+async def test_fields_to_vary_by_go_up_in_order(gateway: RunningGateway, upstream: ScriptedUpstream) -> None:
+    """The first may count more than the second."""
+    for languages in (("es", "en"), ("en", "es")):
+        fields = [*GOOD, *(("Accept-Language", language) for language in languages)]
+        await opened(gateway, "/sse/language", fields)
+    heads = [exchange.head for exchange in upstream.exchanges]
+    assert [head.values("Accept-Language") for head in heads] == [["es", "en"], ["en", "es"]]
 
 
 async def test_reply_is_nobodys_own(gateway: RunningGateway, upstream: ScriptedUpstream) -> None:

@@ -13,7 +13,7 @@ from tests.fakes.client import RawClient, request
 from tests.fakes.gates import eventually, soon
 from tests.fakes.upstream import Exchange, ScriptedUpstream
 from tests.functional.running import GOOD
-from tests.relay.front import Front
+from tests.relay.front import Front, SlowClient
 from tests.relay.shared_parts import event, events, plan_in, shared_configuration, shared_route
 
 ROUTES = (
@@ -23,6 +23,7 @@ ROUTES = (
     shared_route(name="beating", path="/sse/beating", heartbeat="10s"),
 )
 LARGE = 16 * 1024 * 1024
+NO_MORE = b"HTTP/1.1 204 Over\r\n\r\n"
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ async def front(upstream: ScriptedUpstream) -> AsyncIterator[Front]:
 
 async def nothing_left(front: Front) -> None:
     """Wait until there are no shared streams, nothing of theirs is done, and no upstream is open."""
-    pool = plan_in(front, "/sse/a").pool
+    pool = plan_in(front, "/sse/a").upstream.servers[0].pool
     await eventually(lambda: len(front.relay.shared) == 0 and pool.open_connections == 0)
     await eventually(lambda: "shared stream" not in {task.get_name() for task in asyncio.all_tasks()})
 
@@ -241,6 +242,77 @@ async def test_upstream_that_has_no_more(
     await front.logs.wait_for("stream.ended", count=3)
     assert {line["end_reason"] for line in front.logs.named("stream.ended")} == {reason}
     await nothing_left(front)
+
+
+@pytest.fixture
+async def slow_client(front: Front) -> AsyncIterator[SlowClient]:
+    """A client that takes no byte unless told to; it ends before the front does."""
+    client = SlowClient()
+    yield client
+    client.close()
+
+
+async def lags(front: Front, upstream: ScriptedUpstream, slow_client: SlowClient) -> bytes:
+    """Have a slow client lag, and a good one take all; return what the slow one has to get."""
+    await slow_client.connect(front)
+    (connection,) = front.listener.connections
+    await slow_client.send(request("GET", "/sse/a", GOOD, version="1.0"))
+    await upstream.next()
+    client = await opened(front)
+    data = b"".join(event(number, 10_000) for number in range(1, 81))
+    upstream.events.put_nowait(data)
+    await soon(took(client, len(chunk(data))))
+    await eventually(lambda: connection.writing_paused)
+    return data
+
+
+async def refuses(front: Front, upstream: ScriptedUpstream, answer: bytes) -> None:
+    """Break the upstream stream, and have the upstream say this when it is asked again."""
+    upstream.canned["/sse/a"] = answer
+    await lost(upstream.exchanges[0], front)
+    await eventually(lambda: len(front.relay.shared) == 0)
+
+
+async def test_slow_client_gets_all_before_a_good_end(
+    front: Front, upstream: ScriptedUpstream, slow_client: SlowClient
+) -> None:
+    """The others have ended; it takes what it lacks, and then ends as they did."""
+    data = await lags(front, upstream, slow_client)
+    await refuses(front, upstream, NO_MORE)
+    await front.logs.wait_for("stream.ended")
+    assert front.relay.open_exchanges == 1
+    taken = await slow_client.take(2 * len(data))
+    assert taken.partition(b"\r\n\r\n")[2] == data
+    await front.logs.wait_for("stream.ended", count=2)
+    for line in front.logs.named("stream.ended"):
+        assert (line["end_reason"], line["events"], line["bytes_out"]) == ("upstream_closed", 80, len(data))
+
+
+async def test_stalled_client_is_not_awaited_for_ever(
+    front: Front, upstream: ScriptedUpstream, slow_client: SlowClient
+) -> None:
+    """It has as long as any client that takes nothing."""
+    await lags(front, upstream, slow_client)
+    await refuses(front, upstream, NO_MORE)
+    await front.logs.wait_for("stream.ended")
+    front.pass_time(59)
+    assert front.relay.open_exchanges == 1
+    for _ in range(2):  # what its system took as it stopped was progress
+        front.pass_time(60)
+    await front.logs.wait_for("stream.ended", count=2)
+    reasons = [line["end_reason"] for line in front.logs.named("stream.ended")]
+    assert reasons == ["upstream_closed", "slow_client"]
+
+
+async def test_slow_client_is_cut_at_a_bad_end(
+    front: Front, upstream: ScriptedUpstream, slow_client: SlowClient
+) -> None:
+    """It can come again and go on from where it was."""
+    await lags(front, upstream, slow_client)
+    await refuses(front, upstream, b"HTTP/1.1 404 Over\r\nContent-Length: 0\r\n\r\n")
+    await front.logs.wait_for("stream.ended", count=2)
+    assert {line["end_reason"] for line in front.logs.named("stream.ended")} == {"upstream_error"}
+    assert front.relay.open_exchanges == 0
 
 
 async def test_stream_that_ends_well_is_opened_again(front: Front, upstream: ScriptedUpstream) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tentaculo.relay.delivery import chunk
+from tentaculo.relay.delivery import LAST_CHUNK, chunk
 from tentaculo.relay.last_words import BEAT
 from tests.fakes.client import RawClient, request
 from tests.fakes.gates import eventually
@@ -103,6 +103,25 @@ async def test_it_never_beats_within_an_event(front: Front, upstream: ScriptedUp
     await stream.relays(b"\r\n")
     front.pass_time(15)
     await stream.beats()
+
+
+async def test_nothing_is_added_behind_the_end(front: Front, upstream: ScriptedUpstream) -> None:
+    """The tick may come, or the drain, between the upstream's end and the exchange's own."""
+    stream = await opened(front, upstream, "/sse/beating")
+    await stream.relays(EVENT)
+    (connection,) = front.relay.snapshot.upstreams["backend"].servers[0].pool._all
+    front.clock.advance(15)
+    connection.data_received(LAST_CHUNK)
+    (open_stream,) = front.relay.streams.all_open()
+    front.pass_time(15)
+    front.relay.streams.end_all("draining")
+    front.pass_time(4 * 3600)
+    assert front.relay.streams.all_open() == [open_stream]
+    assert (await front.logs.wait_for("stream.ended"))["end_reason"] == "upstream_closed"
+    await stream.client.send(request("GET", "/health"))
+    assert (await stream.client.until(b"\r\n")) == LAST_CHUNK[:3]
+    assert (await stream.client.until(b"\r\n")) == LAST_CHUNK[3:]
+    assert (await stream.client.reply()).status == 200
 
 
 SILENT = ["optionless", "unbeaten", "undeclared", f"beating{GZIPPED}", f"retrying{GZIPPED}"]

@@ -81,6 +81,7 @@ class Front:
 
     async def start(self, host: str = "127.0.0.1") -> None:
         """Listen."""
+        self.relay.snapshot.start()
         await self.tokens.start(self.upkeep.heard)
         self._server = await self._loop.create_server(self.listener, host, 0)
 
@@ -96,7 +97,7 @@ class Front:
         await self.relay.released()
         await self.tokens.close()
         for snapshot in self._snapshots:
-            snapshot.close()
+            await snapshot.aclose()
         self.deadlines.close()
 
     def reload(self, text: str) -> None:

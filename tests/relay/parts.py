@@ -24,7 +24,7 @@ from tentaculo.relay.request import Request
 from tentaculo.telemetry.metrics import Metrics
 from tentaculo.upstream.connection import Ask, UpstreamConnection
 from tentaculo.upstream.deadlines import Deadlines
-from tentaculo.upstream.pool import Pool
+from tentaculo.upstream.upstream import Upstream as Servers
 from tentaculo.wire.forwarded import Peer
 from tests.fakes.clock import Clock
 
@@ -54,13 +54,13 @@ def plan_of(
 ) -> RoutePlan:
     """Compile one route of a gateway."""
     settings = settings_of(route, upstreams=(upstream,), **changes)
+    metrics = metrics or Metrics(version="0")
     return compile_route(
         route,
         settings,
         principals=Principals(settings.principals),
-        pool=Pool(upstream, Deadlines()),
-        upstream=upstream,
-        metrics=(metrics or Metrics(version="0")).route(route.name),
+        upstream=Servers(upstream, Deadlines(), metrics=metrics.upstreams),
+        metrics=metrics.route(route.name),
         standings=Standings(),
         own_cookies=bool(own_cookies(settings.routes)),
     )

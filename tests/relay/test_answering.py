@@ -254,7 +254,7 @@ async def test_one_tab_too_many_comes_again(front: Front, upstream: ScriptedUpst
         client = await front.client()
         await client.send(request("GET", "/sse/tabs", [("Cookie", cookie)]))
         assert (await client.head()).status == 200
-    front.relay.streams._limit = 9
+    front.relay.streams.limit = 9
     reply = await front.call("/sse/tabs", [("Cookie", cookie)])
     assert (reply.status, reply.body) == (200, NOT_YET)
     stranger = await front.call("/sse/tabs", [("Cookie", cookie), ("User-Agent", "other")])

@@ -46,6 +46,7 @@ def test_it_begins_with_nothing() -> None:
     assert (delivery.status, delivery.bytes_out, delivery.events) == (0, 0, 0)
     assert delivery.framed
     assert delivery.keep_alive
+    assert not delivery.is_over
     assert delivery.quiet_since == 0.0
 
 
@@ -53,11 +54,13 @@ def test_end_is_said_once() -> None:
     """The first counts, and none comes after the release."""
     sent, released = Sent(), Sent()
     sent.delivery.finish(FAULT)
+    assert sent.delivery.is_over
     sent.delivery.finish()
     assert sent.done == [FAULT]
     released.delivery.release()
     released.delivery.finish(FAULT)
     assert released.done == []
+    assert released.delivery.is_over
 
 
 @pytest.mark.parametrize(("chunked", "written"), [(True, LAST_CHUNK), (False, b"")], ids=["chunked", "plain"])

@@ -141,7 +141,7 @@ async def test_shutdown_as_an_exchange_must_wait(start_front: StartFront, upstre
     await eventually(lambda: upstream.exchanges[-1].path == "/slow-head")
     front.listener.pre_shutdown()
     upstream.exchanges[-1].wire.abort()  # so it should be tried again, on a new connection
-    await eventually(lambda: not front.relay.snapshot.pools["backend"].open_connections)
+    await eventually(lambda: not front.relay.snapshot.upstreams["backend"].servers[0].pool.open_connections)
     await front.listener.shutdown(1)
     assert await client.ended()
     await front.closed()

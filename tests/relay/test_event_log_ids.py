@@ -120,6 +120,7 @@ def test_ids_that_are_one_for_each_event(
 
 LAST_ONE = ReplaySettings(events=1, bytes=2**20, age=300.0)
 LAST_TWO = ReplaySettings(events=2, bytes=2**20, age=300.0)
+LAST_BLOCK = ReplaySettings(events=2, bytes=KEEPING_BYTES + 20, age=300.0)
 MANY = ReplaySettings(events=1000, bytes=2**20, age=300.0)
 MISLEADING: dict[str, tuple[ReplaySettings | None, list[Shape], bytes]] = {
     "again": (MANY, [(b"1", True), (b"2", True), (b"1", True)], b"1"),
@@ -143,7 +144,8 @@ MISLEADING: dict[str, tuple[ReplaySettings | None, list[Shape], bytes]] = {
 GOOD: dict[str, tuple[ReplaySettings | None, list[Shape], bytes, int]] = {
     "no other comes between": (MANY, [(b"1", True), (b"1", True), (b"2", True)], b"1", 1),
     "other id than the one again": (MANY, [(b"1", True), (b"2", True), (b"1", True)], b"2", 2),
-    "comment is left behind": (LAST_ONE, [(b"1", True), (None, False), (b"2", True)], b"1", 1),
+    "comment is kept": (LAST_ONE, [(b"1", True), (None, False), (b"2", True)], b"1", 1),
+    "comment is left behind": (LAST_BLOCK, [(b"1", True), (None, False), (b"2", True)], b"1", 2),
     "just left behind": (LAST_TWO, [(b"1", True), (None, True), (None, True)], b"1", 1),
     "empty one between": (MANY, [(b"1", True), (b"", True)], b"1", 1),
     "no replay, comment": (None, [(b"1", True), (None, False)], b"1", 2),

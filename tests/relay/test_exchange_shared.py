@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tentaculo.relay.delivery import chunk
+from tentaculo.relay.last_words import BEAT
 from tests.fakes.client import request, told
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.running import GOOD
@@ -12,7 +14,7 @@ from tests.relay.front import Front
 from tests.relay.token_routes import issue, placed, token_configuration
 
 ROUTES = """
-  - {name: shared, path: /sse/shared, upstream: backend, stream: {shared: true}}
+  - {name: shared, path: /sse/shared, upstream: backend, stream: {shared: true, heartbeat: 15s}}
   - {name: opened, path: /sse/opened, upstream: backend, stream: {shared: true}, access: ephemeral-token,
      ephemeral_token: {issue_path: /token/opened}}
 """
@@ -66,9 +68,32 @@ async def test_body(front: Front, upstream: ScriptedUpstream) -> None:
     assert upstream.exchanges == []
 
 
-async def test_head_is_not_shared(front: Front, upstream: ScriptedUpstream) -> None:
-    """It is asked for each client, and opens nothing."""
-    upstream.canned["/sse/shared"] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-    assert (await front.call("/sse/shared", GOOD, method="HEAD")).status == 200
-    assert [exchange.head.method for exchange in upstream.exchanges] == ["HEAD"]
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
+async def test_other_methods_are_not_shared(method: str, front: Front, upstream: ScriptedUpstream) -> None:
+    """They are asked for each client, as it asks, and open nothing that others get."""
+    upstream.canned["/sse/shared"] = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 0\r\n\r\n"
+    )
+    for number in ("1", "2"):
+        fields = [*GOOD, ("X-Number", number)]
+        assert (await front.call("/sse/shared", fields, method=method)).status == 200
+    heads = [exchange.head for exchange in upstream.exchanges]
+    assert [(head.method, head.value("X-Number")) for head in heads] == [(method, "1"), (method, "2")]
     assert len(front.relay.shared) == 0
+
+
+async def test_stream_of_its_own(front: Front, upstream: ScriptedUpstream) -> None:
+    """An answer to OPTIONS may be one: nobody else beats for it, or gets what it says."""
+    client, other = await front.client(), await front.client()
+    await client.send(request("OPTIONS", "/sse/shared", GOOD))
+    assert (await client.head()).status == 200
+    await other.send(request("GET", "/sse/shared", GOOD))
+    assert (await other.head()).status == 200
+    assert len(upstream.exchanges) == 2
+    front.pass_time(15)
+    for each in (client, other):
+        assert await each.until(chunk(BEAT)) == chunk(BEAT)
+    await upstream.exchanges[0].write(chunk(b"data: own\n\n"))
+    await upstream.exchanges[1].write(chunk(b"data: all\n\n"))
+    assert await client.until(b"\n\n\r\n") == chunk(b"data: own\n\n")
+    assert await other.until(b"\n\n\r\n") == chunk(b"data: all\n\n")

@@ -201,6 +201,19 @@ async def test_end_is_said_once(backend: Upstream) -> None:
     assert stage.body == body == chunk(last_event("revoked", 6.0)) + LAST
 
 
+async def test_nothing_is_said_behind_the_upstreams_end(backend: Upstream) -> None:
+    """The exchange may end a moment later: by then it has a reason, and the last chunk is out."""
+    stage = Stage(backend, StreamSettings(heartbeat=15.0, max_age=3600.0)).opened()
+    backend.sends(EVENT, LAST)
+    body = stage.body
+    assert (body, stage.relayed.done) == (EVENT + LAST, [None])
+    backend.pass_time(15)
+    stage.stream.end_stream("draining")
+    backend.pass_time(3600)
+    assert (stage.body, stage.stream.end_reason) == (body, None)
+    stage.stream.close()
+
+
 @pytest.mark.parametrize("stream", [StreamSettings(last_event=False), None], ids=["off", "not declared"])
 async def test_end_without_a_word(stream: StreamSettings | None, backend: Upstream) -> None:
     """Where the route wants none, or has no options, a stream just ends."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tentaculo.access.principals import Principal
 from tentaculo.errors import GatewayError, UpstreamProtocolError, UpstreamTimeout, UpstreamUnreachable
-from tentaculo.relay.shared_source import upstream_request
+from tentaculo.relay.shared_source import BLOCKS_A_TURN, upstream_request
 from tentaculo.relay.sharing import Wanted
+from tentaculo.upstream.connection import UpstreamConnection
 from tentaculo.upstream.reply import ReplyHead
 from tentaculo.wire.target import parse_target
 from tests.fakes.behaviours import SSE_HEAD, chunk
@@ -16,7 +19,7 @@ from tests.fakes.upstream import ScriptedUpstream
 from tests.relay.carried import REFUSALS, Carried, carried_configuration, reply
 from tests.relay.conftest import StartFront
 from tests.relay.front import Front
-from tests.relay.shared_parts import event, events, plan_in
+from tests.relay.shared_parts import LAST_CHUNK, event, events, plan_in
 
 STREAM = SSE_HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
@@ -78,6 +81,41 @@ async def test_whole_events_are_handed_on(carried: Carried) -> None:
     await carried.cancelled()
 
 
+def connection_of(carried: Carried) -> UpstreamConnection:
+    """Return the connection that the source reads from."""
+    assert carried.source._upstream is not None
+    return carried.source._upstream
+
+
+async def test_read_with_many_events(carried: Carried) -> None:
+    """Others have their turn before the next one; nothing is lost by that."""
+    await carried.opened(event(1))
+    connection, most = connection_of(carried), 1 + BLOCKS_A_TURN
+    connection.data_received(chunk(events(2, most)))
+    assert not connection._reading_paused
+    connection.data_received(chunk(events(most + 1, 2 * most)))
+    assert connection._reading_paused
+    carried.upstream.events.put_nowait(event(2 * most + 1))
+    await asyncio.sleep(0)
+    assert not connection._reading_paused
+    await carried.hears(events(1, 2 * most + 1))
+    await carried.cancelled()
+
+
+async def test_last_read_with_many_events(carried: Carried) -> None:
+    """A connection whose reply is over with it is let go of, and whoever has it then decides about it."""
+    await carried.opened(event(1))
+    connection = connection_of(carried)
+    connection.data_received(chunk(events(2, 1000)) + LAST_CHUNK)
+    assert not connection._reading_paused
+    connection.pause_reading()
+    await asyncio.sleep(0)
+    assert connection._reading_paused
+    assert carried.hearer.body == events(1, 1000)
+    connection.resume_reading()
+    await carried.cancelled()
+
+
 async def test_interim_replies_mean_nothing(carried: Carried) -> None:
     """A stream may come behind them."""
     carried.upstream.canned["/sse"] = b"HTTP/1.1 103 Early Hints\r\n\r\n" + STREAM + chunk(event(1))
@@ -129,7 +167,7 @@ async def test_what_is_no_stream_at_first(answer: bytes, kind: type[GatewayError
     assert isinstance(error, kind)
     assert not carried.stage.stream.is_open
     assert (carried.pauses, carried.hearer.done) == ([], [])
-    await eventually(lambda: carried.stage.plan.pool.open_connections == 0)
+    await eventually(lambda: carried.stage.plan.upstream.servers[0].pool.open_connections == 0)
 
 
 async def test_nobody_listens_at_first(carried: Carried) -> None:

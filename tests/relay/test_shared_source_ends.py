@@ -111,6 +111,14 @@ async def test_upstream_that_speaks_and_breaks(carried: Carried) -> None:
         exchange.wire.abort()
         assert await carried.paused() == pytest.approx(expected)
         carried.goes_on(expected)
+    (await spoke(carried)).wire.abort()
+    await carried.paused()
+    carried.upstream.canned["/sse"] = reply("503 Unavailable")
+    carried.goes_on()
+    await carried.asked()
+    assert await carried.paused() == 5.0
+    del carried.upstream.canned["/sse"]
+    carried.goes_on()
     exchange = await spoke(carried)
     carried.front.pass_time(5)
     exchange.wire.abort()
@@ -282,14 +290,14 @@ async def test_stream_nobody_wants(carried: Carried) -> None:
     exchange = await carried.opened(event(1))
     await carried.cancelled()
     await exchange.gone()
-    await eventually(lambda: carried.stage.plan.pool.open_connections == 0)
+    await eventually(lambda: carried.stage.plan.upstream.servers[0].pool.open_connections == 0)
 
 
 async def test_stream_nobody_wants_before_it_opens(carried: Carried) -> None:
     """It is the same while the connection is made."""
     await asyncio.sleep(0)
     await carried.cancelled()
-    await eventually(lambda: carried.stage.plan.pool.open_connections == 0)
+    await eventually(lambda: carried.stage.plan.upstream.servers[0].pool.open_connections == 0)
 
 
 async def test_what_comes_after_the_end_is_no_matter(carried: Carried) -> None:

@@ -58,7 +58,7 @@ class Hall:
 
     async def nothing_left(self) -> None:
         """Wait until there are no upstreams, no tasks and no streams."""
-        pool = plan_in(self.front, "/sse/a").pool
+        pool = plan_in(self.front, "/sse/a").upstream.servers[0].pool
         await eventually(lambda: pool.open_connections == 0 and not shared_tasks())
         assert len(self.shared) == 0
 

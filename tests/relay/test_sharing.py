@@ -100,12 +100,23 @@ def test_fields_to_vary_by(fields: Fields, is_same: bool) -> None:
     assert other.key[2] == other.lines
 
 
-def test_order_of_fields_does_not_matter() -> None:
-    """One name's values are written in one order, whoever sends them."""
+def test_order_of_names_does_not_matter() -> None:
+    """Fields with different names mean the same in any order, also with others between."""
     plan = plan_of(shared("X-A", "X-B"))
-    ordered = [(b"X-A", b"1"), (b"X-A", b"2"), (b"X-B", b"3")]
-    assert wanted(plan, fields=ordered) == wanted(plan, fields=ordered[::-1])
-    assert wanted(plan, fields=ordered).lines == b"x-a: 1\r\nx-a: 2\r\nx-b: 3\r\n"
+    ordered = [(b"X-A", b"2"), (b"X-A", b"1"), (b"X-B", b"3")]
+    for fields in ([ordered[2], *ordered[:2]], [ordered[0], ordered[2], (b"X-C", b"4"), (b"x-a", b"1")]):
+        assert wanted(plan, fields=fields) == wanted(plan, fields=ordered)
+    assert wanted(plan, fields=ordered).lines == b"x-a: 2\r\nx-a: 1\r\nx-b: 3\r\n"
+
+
+def test_order_of_one_names_fields_matters() -> None:
+    """They are one list (RFC 9110 section 5.3), which goes up as it came."""
+    plan = plan_of(shared("X-A"))
+    one, other = (
+        wanted(plan, fields=[(b"X-A", value) for value in values]) for values in ((b"1", b"2"), (b"2", b"1"))
+    )
+    assert one.key != other.key
+    assert (one.lines, other.lines) == (b"x-a: 1\r\nx-a: 2\r\n", b"x-a: 2\r\nx-a: 1\r\n")
 
 
 PERSONAL = {

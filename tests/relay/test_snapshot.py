@@ -77,8 +77,8 @@ def test_routes_of_an_upstream_share_its_pool() -> None:
     first, second = (snapshot.table.match("", path, "GET") for path in ("/a", "/b"))
     assert isinstance(first, RoutePlan)
     assert isinstance(second, RoutePlan)
-    assert first.pool is second.pool is snapshot.pools["backend"]
-    assert set(snapshot.pools) == {"backend", "other"}
+    assert first.upstream is second.upstream is snapshot.upstreams["backend"]
+    assert set(snapshot.upstreams) == {"backend", "other"}
 
 
 def test_routes_know_the_principals() -> None:
@@ -130,11 +130,11 @@ async def test_close_leaves_no_connection(server: ManualServer) -> None:
         timeouts=Timeouts(keep_alive=3600.0),
     )
     snapshot = build(settings_of(route_of(), upstreams=(upstream,)))
-    pool = snapshot.pools["backend"]
+    pool = snapshot.upstreams["backend"].servers[0].pool
     kept, used = await pool.connect(2.0), await pool.connect(2.0)
     await serve(kept, await server.accept())
     wire = await server.accept()
-    snapshot.close()
+    await snapshot.aclose()
     await eventually(lambda: pool.open_connections == 1)
     assert (kept.is_open, used.is_open) == (False, True)
     await serve(used, wire)
@@ -145,12 +145,12 @@ async def test_aborts_are_measured(server: ManualServer) -> None:
     """How long upstream connections outlive their clients comes to the metrics, from every pool."""
     upstream = UpstreamSettings(name="backend", servers=(Server("http", "127.0.0.1", server.port),))
     metrics, clock = Metrics(version="0"), Clock()
-    pools = build_snapshot(
+    upstreams = build_snapshot(
         settings_of(route_of(), upstreams=(upstream, replace(upstream, name="other"))),
         metrics=metrics,
         deadlines=Deadlines(clock, tick=3600),
-    ).pools
-    for pool in pools.values():
+    ).upstreams
+    for pool in [upstream.servers[0].pool for upstream in upstreams.values()]:
         connection = await pool.connect(2.0)
         connection.abort(clock() - 0.25)
         await eventually(lambda pool=pool: pool.open_connections == 0)  # type: ignore[misc]

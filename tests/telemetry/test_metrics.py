@@ -70,6 +70,15 @@ def test_faults_and_refusals(metrics: Metrics) -> None:
     assert value(metrics, "tentaculo_connections_refused_total", reason="other") == 1
 
 
+def test_calls_over_the_rate(metrics: Metrics) -> None:
+    """They are counted by route, which shows as zero before; a route asked for twice counts once."""
+    metrics.route("other")
+    for _ in range(2):
+        metrics.route("api").rate_limited()
+    counts = [value(metrics, "tentaculo_rate_limited_total", route=route) for route in ("api", "other")]
+    assert counts == [2, 0]
+
+
 def test_connections_and_log(metrics: Metrics) -> None:
     """Connections are counted in and out, dropped log lines by number."""
     metrics.connection_opened()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,14 +45,17 @@ def local(*ports: int, **more: Any) -> UpstreamSettings:
 
 @dataclass
 class House:
-    """What an upstream stands in: `chance` is what it draws; `events` and `facts` are what it told."""
+    """What an upstream stands in: `chance` is what it draws; `events` and `facts` are what it told.
+
+    `names` are the names that can be looked up.
+    """
 
     clock: Clock = field(default_factory=Clock)
     metrics: Metrics = field(default_factory=lambda: Metrics(version="0"))
     chance: float = 0.0
     events: list[str] = field(default_factory=list)
     facts: list[dict[str, Any]] = field(default_factory=list)
-    aborts: list[float] = field(default_factory=list)
+    names: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.deadlines = Deadlines(self.clock, tick=3600)
@@ -62,14 +66,19 @@ class House:
             settings,
             self.deadlines,
             metrics=self.metrics.upstreams,
-            aborted=self.aborts.append,
             notice=self._noticed,
             random=lambda: self.chance,
+            lookup=self._look_up,
         )
 
     def _noticed(self, level: str, event: str, facts: dict[str, Any]) -> None:
         self.events.append(f"{level} {event}")
         self.facts.append(facts)
+
+    async def _look_up(self, host: str, port: int) -> list[str]:
+        if host not in self.names:
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        return self.names[host]
 
     def value(self, name: str, **labels: str) -> float | None:
         """Return the value of a series, of the upstream unless it is said otherwise."""

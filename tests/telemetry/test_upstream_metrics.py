@@ -1,0 +1,77 @@
+"""What is counted about upstreams, as a scraper reads it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tentaculo.telemetry.metrics import Metrics
+
+GAUGES = ("server_up", "server_exchanges", "connections_open")
+COUNTERS = ("server_requests_total", "server_faults_total", "ejections_total")
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    """Metrics of their own."""
+    return Metrics(version="0")
+
+
+def values(metrics: Metrics, *names: str, server: str = "one:80") -> list[float | None]:
+    """Return the values of a server's series."""
+    labels = {"upstream": "backend", "server": server}
+    read = metrics.registry.get_sample_value
+    return [read(f"tentaculo_upstream_{name}", labels) for name in names]
+
+
+def retries(metrics: Metrics, outcome: str) -> float | None:
+    """Return how many retries had this outcome."""
+    labels = {"upstream": "backend", "outcome": outcome}
+    return metrics.registry.get_sample_value("tentaculo_upstream_retries_total", labels)
+
+
+def test_series_of_a_new_server(metrics: Metrics) -> None:
+    """It is up, and nothing was counted yet; of a server that nobody has there are none."""
+    metrics.upstreams.server("backend", "one:80")
+    assert values(metrics, *GAUGES, *COUNTERS) == [1, 0, 0, 0, 0, 0]
+    assert values(metrics, *GAUGES, *COUNTERS, server="two:80") == [None] * 6
+    assert (retries(metrics, "retried"), retries(metrics, "denied")) == (0, 0)
+
+
+def test_counts_of_a_server(metrics: Metrics) -> None:
+    """Whatever its tally says is shown."""
+    tally = metrics.upstreams.server("backend", "one:80")
+    tally.up = False
+    tally.exchanges = 2
+    tally.count_connections(1)
+    tally.count_connections(1)
+    tally.count_connections(1)
+    tally.count_connections(-1)
+    tally.requests, tally.faults, tally.ejections = 9, 4, 1
+    assert values(metrics, *GAUGES, *COUNTERS) == [0, 2, 2, 9, 4, 1]
+
+
+def test_tally_is_shared(metrics: Metrics) -> None:
+    """Two that ask for the same server count together, and it is shown until both gave it up."""
+    one, two = (metrics.upstreams.server("backend", "one:80") for _ in range(2))
+    assert one is two
+    metrics.upstreams.forget("backend", "one:80")
+    assert values(metrics, "server_up") == [1]
+    metrics.upstreams.forget("backend", "one:80")
+    assert values(metrics, "server_up") == [None]
+    assert metrics.upstreams.server("backend", "one:80") is not one
+
+
+def test_retries(metrics: Metrics) -> None:
+    """Counted by what came of them, as long as the upstream has a server."""
+    for name in ("one:80", "two:80"):
+        metrics.upstreams.server("backend", name)
+    metrics.upstreams.server("other", "one:80")
+    metrics.upstreams.retried("backend")
+    metrics.upstreams.retried("backend")
+    metrics.upstreams.retry_denied("backend")
+    assert (retries(metrics, "retried"), retries(metrics, "denied")) == (2, 1)
+    metrics.upstreams.forget("backend", "one:80")
+    assert retries(metrics, "retried") == 2
+    metrics.upstreams.forget("backend", "two:80")
+    assert retries(metrics, "retried") is None
+    assert "tentaculo_upstream_retries_total" in metrics.exposition()[0].decode()
