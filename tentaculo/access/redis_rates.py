@@ -57,7 +57,7 @@ class RedisRates:
         arguments: list[Argument] = ["" if self._clock is None else micros(self._clock())]
         for charge in charges:
             arguments += (max(1, micros(charge.taken)), max(1, micros(charge.filling)))
-        answer = await self._calls.run(CHARGE, keys, arguments, own=True)
+        answer = await self._calls.run(CHARGE, keys, arguments)
         return [owed / 1e6 for owed in answer]
 
 

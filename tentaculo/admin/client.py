@@ -22,6 +22,10 @@ TIMEOUT_SECONDS = 10.0
 LARGEST_REPLY = 64 * 1024
 
 _REALM = 'Bearer realm="tentaculo admin"'
+_NO_API = (
+    "There is no admin API at {base}: that is not the admin listener, "
+    "or the gateway's configuration has no admin token."
+)
 _CODE = re.compile(r"[a-z_]{1,64}").fullmatch
 _PORTS = {"http": 80, "https": 443}
 
@@ -97,10 +101,17 @@ def read_base(url: str) -> Base:
     return Base(parts.scheme, host, port)
 
 
-def call(base: Base, method: str, path: str, fields: Sequence[tuple[str, str]] = ()) -> Reply:
+def call(
+    base: Base,
+    method: str,
+    path: str,
+    fields: Sequence[tuple[str, str]] = (),
+    *,
+    largest: int = LARGEST_REPLY,
+) -> Reply:
     """Make one call without a body; raises CallFailed where there is no answer.
 
-    `fields` may name another Host.
+    `fields` may name another Host; of the answer's body no more than the `largest` size is read.
     """
     connection = _connection(base)
     try:
@@ -109,13 +120,18 @@ def call(base: Base, method: str, path: str, fields: Sequence[tuple[str, str]] =
             connection.putheader(name, value.encode("utf-8", "surrogateescape"))
         connection.endheaders()
         reply = connection.getresponse()
-        return Reply(reply.status, reply.headers, reply.read(LARGEST_REPLY))
+        return Reply(reply.status, reply.headers, reply.read(largest))
     except OSError as fault:
         raise CallFailed(f"{base} can't be reached: {_reason(fault)}.") from None
     except http.client.HTTPException:
         raise CallFailed(f"{base} does not answer in HTTP.") from None
     finally:
         connection.close()
+
+
+def authorized(token: str) -> list[tuple[str, str]]:
+    """Return the fields that show the admin token."""
+    return [("Authorization", f"Bearer {token}")]
 
 
 def revoke(base: Base, token: str, principal: str, *, block: str | None = None) -> str:
@@ -125,7 +141,7 @@ def revoke(base: Base, token: str, principal: str, *, block: str | None = None) 
     """
     query = "" if block is None else f"?block={quote(block, safe='')}"
     path = f"/principals/{quote(principal, safe='')}/tokens{query}"
-    reply = call(base, "DELETE", path, [("Authorization", f"Bearer {token}")])
+    reply = call(base, "DELETE", path, authorized(token))
     if reply.status == 400 and block is not None:
         raise WrongUse(f"The admin API does not take --block {block}: it is 720h at most.")
     if reply.status != 200 or not _confirms(reply, principal):
@@ -140,27 +156,27 @@ def _confirms(reply: Reply, principal: str) -> bool:
 
 
 def _revoke_fault(base: Base, principal: str, reply: Reply) -> str:
-    if reply.status == 401 and reply.headers.get("WWW-Authenticate") == _REALM:
-        return f"The admin API at {base} refuses the admin token."
-    if reply.code == "route_not_found":
-        return _not_found(base, principal)
     if reply.code == "token_store_unavailable":
         return (
             "The token store does not answer, so nobody knows whether anything was revoked: "
             "run the command again when it is back."
         )
+    return fault(base, reply, f"The gateway at {base} knows no principal {principal}.")
+
+
+def fault(base: Base, reply: Reply, unknown: str) -> str:
+    """Return the sentence for an answer of no use; `unknown` is that where what was named is not there."""
+    if reply.status == 401 and reply.headers.get("WWW-Authenticate") == _REALM:
+        return f"The admin API at {base} refuses the admin token."
+    if reply.code == "route_not_found":
+        return unknown if _is_admin_api(base) else _NO_API.format(base=base)
     return f"{base} answers {reply.summary}; is it the admin listener?"
 
 
-def _not_found(base: Base, principal: str) -> str:
+def _is_admin_api(base: Base) -> bool:
     # The API tells a caller without a token nothing but whether there is one: 401, or 404 where it is off.
     asked = call(base, "DELETE", "/principals/-/tokens")
-    if asked.headers.get("WWW-Authenticate") == _REALM:
-        return f"The gateway at {base} knows no principal {principal}."
-    return (
-        f"There is no admin API at {base}: that is not the admin listener, "
-        "or the gateway's configuration has no admin token."
-    )
+    return asked.headers.get("WWW-Authenticate") == _REALM
 
 
 def _connection(base: Base) -> http.client.HTTPConnection:

@@ -133,7 +133,7 @@ def _plan(exchange: Exchange) -> RoutePlan:
 def _route_row(plan: RoutePlan, open_streams: int) -> dict[str, Any]:
     route = plan.settings
     return {
-        "name": route.name,
+        "name": plan.name,
         "host": route.host,
         "path": route.path,
         "methods": None if route.methods is None else sorted(route.methods),
@@ -167,7 +167,7 @@ async def _listed(
     describe: Callable[[T], dict[str, Any]],
     still: Callable[[T], bool] = lambda thing: True,
 ) -> web.Response:
-    """Return a JSON object with `head` and a list of all things that are still there when it is their turn."""
+    """Return a JSON object of `head` and the list of all things that are `still` there at their turn."""
     parts: list[bytes] = []
     async for part in _sliced(list(things)):
         rows = orjson.dumps([describe(thing) for thing in part if still(thing)])[1:-1]

@@ -1,4 +1,4 @@
-"""TLS of the main listener: which certificate a client is shown, and how all of them are replaced.
+"""TLS of the main listener: what is agreed on, and which certificate a client is shown.
 
 Knows files and names; connections are `handshake`'s.
 """
@@ -28,34 +28,19 @@ class CertificateFault(Exception):
 class ServerTls:
     """What TLS clients are shown; the first certificate is for names that none is for, and for no name.
 
-    Raises CertificateFault.
+    It never changes: a listener that is given another one shows that from the next handshake on, and
+    handshakes that have begun end with what they began with.  Raises CertificateFault.
     """
 
     def __init__(self, certificates: tuple[TlsCertificate, ...]) -> None:
-        self._shown = _Shown(certificates)
-
-    @property
-    def context(self) -> ssl.SSLContext:
-        """What the next handshake needs."""
-        return self._shown.default
-
-    def reload(self, certificates: tuple[TlsCertificate, ...]) -> None:
-        """Show these from the next handshake on; with a CertificateFault all stays as it was."""
-        self._shown = _Shown(certificates)
-
-
-class _Shown:
-    """The certificates of one configuration; handshakes that began with them end with them."""
-
-    def __init__(self, certificates: tuple[TlsCertificate, ...]) -> None:
         contexts = [_context(certificate) for certificate in certificates]
-        self.default = contexts[0]
+        self.context = contexts[0]
         self._by_name: dict[str, ssl.SSLContext] = {}
         for certificate, context in zip(certificates, contexts, strict=True):
             for name in _names(certificate.certificate):
                 self._by_name.setdefault(name, context)
         if len(contexts) > 1:
-            self.default.sni_callback = self._choose
+            self.context.sni_callback = self._choose
 
     def _choose(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
         """Switch to the certificate for a name; a wildcard is for exactly one label (RFC 6125)."""

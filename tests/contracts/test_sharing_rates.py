@@ -108,15 +108,16 @@ async def test_two_instances_in_the_long_run(server: RedisServer) -> None:
     """Under a load that never ends, two instances together allow the rate and their bursts, and no less."""
     server.command("FLUSHALL")
     clock = Clock()
-    stores = [RedisStore(server.url, timeout=5, clock=clock) for _ in range(2)]
-    instances = [Instance(store.rates, clock) for store in stores]
     passed = 0
-    for _ in range(400):
-        for instance in instances:
-            passed += instance.call(3)
-            await instance.sharing.share()
-        clock.advance(0.125)
-    for store in stores:
-        await store.close()
+    async with AsyncExitStack() as closing:
+        stores = [RedisStore(server.url, timeout=5, clock=clock) for _ in range(2)]
+        for store in stores:
+            closing.push_async_callback(store.close)
+        instances = [Instance(store.rates, clock) for store in stores]
+        for _ in range(400):
+            for instance in instances:
+                passed += instance.call(3)
+                await instance.sharing.share()
+            clock.advance(0.125)
     alone = RATE * 400 * 0.125
     assert alone <= passed <= alone + 2 * BURST

@@ -7,11 +7,13 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from tentaculo.relay.downstream import DownstreamConnection
 from tentaculo.relay.tls import ServerTls
+from tests.fakes.behaviours import BLOCK
 from tests.fakes.client import RawClient, request, told
 from tests.fakes.gates import eventually, soon
 from tests.fakes.messages import Cut
@@ -20,7 +22,7 @@ from tests.functional.certificates import SERVER_NAME, Authority, secure_client
 from tests.functional.configuration import configuration
 from tests.functional.running import GOOD
 from tests.relay.conftest import StartFront
-from tests.relay.front import HEAD, HEALTH, SMALL, TIMES, Front, SlowClient
+from tests.relay.front import HEAD, HEALTH, SMALL, TIMES, Front, SlowClient, statuses
 
 Secure = Callable[[], Awaitable[RawClient]]
 
@@ -70,8 +72,8 @@ class SecureSlowClient(SlowClient):
 
     async def connect(self, front: Front) -> None:
         """Connect and shake hands; the gateway's end gets a small buffer too."""
-        await self._shake_hands(front)
-        await self._flush()
+        await self.arrive(front)
+        await self.shake_hands()
         await eventually(lambda: bool(front.listener.connections))
         (connection,) = front.listener.connections
         assert connection.transport is not None
@@ -80,11 +82,21 @@ class SecureSlowClient(SlowClient):
 
     async def connect_and_send(self, front: Front, data: bytes) -> None:
         """Connect, and send bytes in one piece with the last of the handshake."""
-        await self._shake_hands(front)
+        await self.arrive(front)
+        await self._greet()
         await self.send(data)
 
-    async def _shake_hands(self, front: Front) -> None:
+    async def arrive(self, front: Front) -> None:
+        """Connect, without a handshake yet."""
         await self._loop.sock_connect(self._socket, ("127.0.0.1", front.port))
+        await eventually(lambda: front.listener.open_connections == 1)
+
+    async def shake_hands(self) -> None:
+        """Do so to the end."""
+        await self._greet()
+        await self._flush()
+
+    async def _greet(self) -> None:
         while True:
             try:
                 self._tls.do_handshake()
@@ -178,20 +190,26 @@ async def test_handshake_that_does_not_come(front: Front) -> None:
     assert front.logs.lines == []
 
 
-async def test_handshake_and_head_share_their_time(front: Front, secure: Secure) -> None:
+async def test_handshake_and_head_share_their_time(front: Front, slow_client: SecureSlowClient) -> None:
     """A slow handshake leaves less for the head."""
-    plain = await front.client()
-    await eventually(lambda: front.listener.open_connections == 1)
-    plain.leave()
-    await front.closed()
-    client = await secure()
-    (connection,) = await made(front)
-    began = connection.deadline
+    await slow_client.arrive(front)
     front.pass_time(6)
-    await client.send(HEAD)
+    await slow_client.shake_hands()
+    await made(front)
     front.pass_time(3.9)
-    assert connection.deadline == began
-    await eventually(lambda: bool(connection.is_at_work or connection.deadline == began))
+    await slow_client.send(HEAD + b"\r\n")
+    assert (await slow_client.take(15)) == b"HTTP/1.1 200 OK"
+
+
+async def test_head_that_does_not_come_after_a_handshake(front: Front, slow_client: SecureSlowClient) -> None:
+    """When the time is over the connection is, with a goodbye."""
+    await slow_client.arrive(front)
+    front.pass_time(6)
+    await slow_client.shake_hands()
+    await made(front)
+    front.pass_time(4.1)
+    assert await slow_client.take(1) == b""
+    assert slow_client.said_goodbye
 
 
 @pytest.mark.parametrize(
@@ -260,16 +278,29 @@ async def test_shutdown_ends_handshakes(front: Front) -> None:
     await front.closed()
 
 
-async def test_other_certificates_and_none(
-    front: Front, secure: Secure, authority: Authority, tls: ServerTls
+async def test_other_certificates(
+    front: Front, secure: Secure, upstream: ScriptedUpstream, authority: Authority, tmp_path: Path
 ) -> None:
-    """What the listener shows may change at any time; open connections go on."""
-    client = await secure()
+    """New handshakes see other certificates, or none; open connections and streams go on."""
+    idle, streaming = await secure(), await secure()
+    await idle.send(HEALTH)
+    assert (await idle.reply()).status == 200
+    await streaming.send(request("GET", "/sse", GOOD))
+    other = Authority(tmp_path, "other")
+    front.listener.tls = ServerTls((other.issue(f"DNS:{SERVER_NAME}"),))
+    with pytest.raises(ssl.SSLCertVerificationError):
+        await secure()
+    new = await secure_client(front.port, other.client_context())
+    await new.send(HEALTH + HEAD + b"Connection: close\r\n\r\n")
+    assert await statuses(new, 2) == [200, 200]
+    await new.aclose()
+    await made(front, 2)
     front.listener.tls = None
-    plain = await front.client()
-    for one in (plain, client):
-        await one.send(HEALTH)
-        assert (await one.reply()).status == 200
+    for client in (idle, await front.client()):
+        await client.send(HEALTH)
+        assert (await client.reply()).status == 200
+    upstream.events.put_nowait(b"data: 1\n\n")
+    assert await streaming.until(b"data: 1\n\n")
 
 
 # Ends.
@@ -292,7 +323,7 @@ async def test_end_that_frames_a_reply_has_a_goodbye(
     """A whole reply to HTTP/1.0 ends with a close_notify, so that nobody takes it for a cut one."""
     upstream.canned["/whole"] = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nwhole"
     await slow_client.connect(front)
-    await slow_client.send(request("GET", "/whole", GOOD, version="1.0"))
+    await slow_client.send(request("GET", "/whole?close", GOOD, version="1.0"))
     assert (await slow_client.take(10_000)).endswith(b"\r\n\r\nwhole")
     assert slow_client.said_goodbye
 
@@ -394,8 +425,10 @@ async def test_slow_client_that_takes_a_little(
         await eventually(lambda before=before: outstanding(connection) != before)  # type: ignore[misc]
         await settle(connection)
         front.pass_time(20)
-    taken += await slow_client.take(2_000_000)
-    assert len(taken.partition(b"\r\n\r\n")[2]) == 2_000_000
+    _, _, body = taken.partition(b"\r\n\r\n")
+    body += await slow_client.take(2_000_000 - len(body))
+    assert body == (BLOCK * (2_000_000 // len(BLOCK) + 1))[:2_000_000]
+    await front.logs.wait_for("request.finished")
 
 
 async def test_reply_that_is_left_behind(

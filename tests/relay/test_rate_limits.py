@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
@@ -253,15 +254,15 @@ async def test_two_gateways_that_share_a_redis(
     tmp_path: Path, start_front: StartFront, upstream: ScriptedUpstream
 ) -> None:
     """What one has let pass the other refuses, from the next time on that they share."""
-    with running_redis(tmp_path) as server:
+    async with AsyncExitStack() as closing:
+        server = closing.enter_context(running_redis(tmp_path))
         whole = text(upstream, f"token_store: '{server.url}'\n")
-        fronts = [await start_front(whole) for _ in range(2)]
-        stores = [RedisStore(server.url, timeout=5, clock=fronts[0].clock) for _ in fronts]
-        sharings = [
-            RateSharing(store.rates, partial(limits_of, front), clock=front.clock)
-            for store, front in zip(stores, fronts, strict=True)
-        ]
-        one, two = fronts
+        one, two = fronts = [await start_front(whole) for _ in range(2)]
+        sharings: list[RateSharing] = []
+        for front in fronts:
+            store = RedisStore(server.url, timeout=5, clock=one.clock)
+            closing.push_async_callback(store.close)
+            sharings.append(RateSharing(store.rates, partial(limits_of, front), clock=front.clock))
         assert await statuses(one, "/echo/a", GOOD, GOOD) == [200, 200]
         assert await statuses(two, "/echo/a", GOOD) == [200], "it has not heard yet"
         for sharing in sharings:
@@ -272,5 +273,3 @@ async def test_two_gateways_that_share_a_redis(
         for front in fronts:
             front.pass_time(2)
         assert await statuses(two, "/echo/a", GOOD, GOOD) == [200, 429]
-        for store in stores:
-            await store.close()

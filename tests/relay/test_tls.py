@@ -1,4 +1,4 @@
-"""Certificates: who is shown which, how they are replaced, and what is said of bad ones."""
+"""Certificates: who is shown which, and what is said of bad ones."""
 
 from __future__ import annotations
 
@@ -132,28 +132,16 @@ def test_old_versions_are_refused(authority: Authority) -> None:
         Greeting(ServerTls((authority.issue("DNS:first.test"),)).context, client, None).finish()
 
 
-def test_reload(authority: Authority) -> None:
-    """The next handshake sees the new certificates; one that began before ends with the old."""
-    tls = ServerTls((authority.issue("DNS:old.test"), authority.issue("DNS:x.test")))
-    before = Greeting(tls.context, trusting(), "x.test")
-    tls.reload((authority.issue("DNS:new.test"), authority.issue("DNS:x.test", "DNS:y.test")))
-    assert before.finish().shown == ("x.test",)
-    assert shown(tls, "x.test") == ("x.test", "y.test")
-    assert shown(tls, "old.test") == ("new.test",)
-
-
-def test_same_files_with_other_contents(authority: Authority, tmp_path: Path) -> None:
-    """A renewed certificate under the old path is read again."""
+def test_replaced_files(authority: Authority, tmp_path: Path) -> None:
+    """Files are read once: what is shown stays, even to a handshake in hand, and what is made anew differs."""
     old, new = authority.issue("DNS:old.test"), authority.issue("DNS:new.test")
     files = TlsCertificate(tmp_path / "cert.pem", tmp_path / "key.pem")
+    made = []
     for source in (old, new):
         files.certificate.write_bytes(source.certificate.read_bytes())
         files.key.write_bytes(source.key.read_bytes())
-        if source is old:
-            tls = ServerTls((files,))
-    assert shown(tls, None) == ("old.test",)
-    tls.reload((files,))
-    assert shown(tls, None) == ("new.test",)
+        made.append(ServerTls((files,)))
+    assert [shown(tls, None) for tls in made] == [("old.test",), ("new.test",)]
 
 
 def test_chain_and_text_around_a_certificate(authority: Authority, tmp_path: Path) -> None:
@@ -179,9 +167,8 @@ BAD = {
 
 @pytest.mark.parametrize("kind", BAD)
 def test_bad_file(kind: str, authority: Authority, tmp_path: Path) -> None:
-    """It is said which file is bad, and why; what was shown before is still shown."""
+    """It is said which file is bad, and why."""
     good = authority.issue("DNS:good.test")
-    tls = ServerTls((good,))
     files = TlsCertificate(tmp_path / "cert.pem", tmp_path / "key.pem")
     if kind != "no-certificate":
         files.certificate.write_text("hello" if kind == "text" else good.certificate.read_text())
@@ -192,9 +179,15 @@ def test_bad_file(kind: str, authority: Authority, tmp_path: Path) -> None:
         other = authority.issue("DNS:other.test") if kind == "other-key" else good
         files.key.write_text("hello" if kind == "text-key" else other.key.read_text())
     with pytest.raises(CertificateFault) as fault:
-        tls.reload((good, files))
+        ServerTls((good, files))
     assert str(fault.value) == f"{tmp_path}/{BAD[kind]}"
-    assert shown(tls, None) == ("good.test",)
+
+
+def test_names_that_are_no_text(authority: Authority, tmp_path: Path) -> None:
+    """A certificate whose names nobody can ask for is bad."""
+    made = authority.issue("DNS:gr\u00fcn.test")
+    with pytest.raises(CertificateFault, match=r"\.pem: its names can't be read$"):
+        ServerTls((made,))
 
 
 # Names that are no text.

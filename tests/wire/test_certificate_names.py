@@ -10,6 +10,8 @@ import pytest
 
 from tentaculo.wire.certificate_names import dns_names
 
+FAULTS = r"certificate|length|longer"
+
 
 def certificate(folder: Path, *options: str) -> bytes:
     """Make a certificate with the openssl command."""
@@ -70,7 +72,7 @@ def test_certificate_without_alternative_names(tmp_path: Path) -> None:
 )
 def test_what_is_no_certificate(data: bytes) -> None:
     """Anything else is a ValueError."""
-    with pytest.raises(ValueError, match="certificate|length|longer"):
+    with pytest.raises(ValueError, match=FAULTS):
         dns_names(data)
 
 
@@ -78,5 +80,5 @@ def test_cut_certificate(tmp_path: Path) -> None:
     """Every cut is noticed."""
     whole = certificate(tmp_path, "-addext", "subjectAltName=DNS:a.test")
     for size in range(len(whole)):
-        with pytest.raises(ValueError, match="certificate|length|longer"):
+        with pytest.raises(ValueError, match=FAULTS):
             dns_names(whole[:size])

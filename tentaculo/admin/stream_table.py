@@ -1,0 +1,58 @@
+"""Open streams as a table for people: short on a terminal, whole and plain where it has no width.
+
+Trusts no value: what a terminal would obey is shown as a picture.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tentaculo.admin.stream_calls import Row
+from tentaculo.admin.tail_events import text_of, visible
+from tentaculo.admin.tail_lines import SHORT_ID, duration_text
+
+WIDE = 100
+_ENDLESS = 100_000
+_UNITS = ("KiB", "MiB", "GiB", "TiB")
+_NUMBERS = ("AGE", "EVENTS", "BYTES")
+_HEADINGS = ("ID", *_NUMBERS, "ROUTE", "PRINCIPAL", "CLIENT", "STATE")
+
+
+def stream_table(rows: Iterable[Row], *, width: int | None = None, colors: bool = False) -> str:
+    """Return the lines of a table, a heading first; `width` is a terminal's, None has no end."""
+    is_wide = width is None or width >= WIDE
+    table = Table(box=None, pad_edge=False, padding=(0, 2 if is_wide else 1, 0, 0), header_style="bold")
+    for name in (*_HEADINGS, *(("OPENED BY",) if is_wide else ())):
+        right = name in _NUMBERS
+        table.add_column(name, justify="right" if right else "left", no_wrap=right or name == "ID", overflow="fold")
+    for row in rows:
+        cells = [*_cells(row, whole=width is None), *([_word(row, "opened_by")] if is_wide else [])]
+        table.add_row(*map(Text, cells))
+    console = Console(
+        file=io.StringIO(),
+        width=width or _ENDLESS,
+        color_system="standard" if colors else None,
+        force_terminal=colors,
+    )
+    with console.capture() as capture:
+        console.print(table)
+    return "".join(line.rstrip() + "\n" for line in capture.get().splitlines())
+
+
+def _cells(row: Row, *, whole: bool) -> list[str]:
+    request_id = _word(row, "id")
+    state = [word for word in ("shared", "lagging") if row.get(word) is True]
+    return [
+        request_id if whole else request_id[:SHORT_ID],
+        _number(row, "age", _age_text),
+        _word(row, "events"),
+        _number(row, "bytes", size_text),
+        *(_word(row, key) for key in ("route", "principal", "client")),
+        " ".join(state),
+    ]

@@ -1,0 +1,52 @@
+"""Gateway processes that start under conditions of the system's: limits, another clock, a full disk."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO
+
+from tests.functional.process import GatewayProcess
+
+
+async def launch(
+    file: Path,
+    *,
+    under: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    stdout: int | IO[bytes] = asyncio.subprocess.PIPE,
+) -> GatewayProcess:
+    """Start a gateway by a command that runs another; it may not have started yet."""
+    process = await asyncio.create_subprocess_exec(
+        *under,
+        *(sys.executable, "-m", "tentaculo", "serve", "--config", str(file)),
+        stdout=stdout,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **(environ or {})},
+    )
+    return GatewayProcess(process)
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on, for gateways that can't tell theirs."""
+    with ExitStack() as stack:
+        found = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [one.getsockname()[1] for one in found]
+
+
+async def accepts(process: GatewayProcess, seconds: float = 20.0) -> None:
+    """Wait until a gateway whose ports are known takes connections."""
+    async with asyncio.timeout(seconds):
+        while True:
+            try:
+                (await process.client(admin=True)).leave()
+                (await process.client()).leave()
+            except ConnectionError:
+                await asyncio.sleep(0.02)
+            else:
+                return
