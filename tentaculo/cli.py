@@ -9,29 +9,28 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from tentaculo import __version__
 from tentaculo.admin.explaining import explain, route_rows
+from tentaculo.cli_admin import FAILED, admin_options, checked_token, failures, read_admin_token
+from tentaculo.cli_streams import streams
 from tentaculo.cli_tail import tail
 from tentaculo.config.loader import load
 from tentaculo.config.problems import ConfigError
 from tentaculo.config.scalars import read_duration
 from tentaculo.config.schema import json_schema
 from tentaculo.config.settings import Settings
-from tentaculo.config.tokens import digest_of, read_token_file
+from tentaculo.config.tokens import digest_of
 from tentaculo.errors import BadRequest, BadTarget
 from tentaculo.wire.authority import check_host
 from tentaculo.wire.target import Target, parse_target
 
-FAILED = 1
 BAD_CONFIGURATION = 2
 DEFAULT_CONFIG = "config/tentaculo.yaml"
-DEFAULT_ADMIN = "http://127.0.0.1:9100"
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _file_argument = click.argument(
@@ -93,18 +92,33 @@ def serve(config: Path) -> None:
 
 @main.command()
 @_file_argument
-def check(file: Path) -> None:
+@click.option("--diff", is_flag=True, help="Tell what it would change in the gateway that runs.")
+@admin_options
+def check(file: Path, diff: bool, admin: str, admin_token_file: Path | None) -> None:
     """Tell whether a configuration is good, or all that is wrong with it.
 
     Each problem is one line on stderr, with file, line and column. References to the environment
     must be set, and files with secrets are read; nothing is connected to.
 
+    With --diff a running gateway is asked, and what the file would change is listed: + new, - removed,
+    ~ changed, = renamed, ! only with a restart. The last line counts the open streams that would end.
+
     \b
     Examples:
       tentaculo check
       tentaculo check my-routes.yaml && echo good
+      tentaculo check --diff --admin-token-file /run/secrets/admin-token
     """
     settings = _load(file)
+    if diff:
+        from tentaculo.admin import client, comparing  # noqa: PLC0415 - a check alone needs no HTTP
+        from tentaculo.config.outline import outline_of  # noqa: PLC0415
+
+        with failures():
+            running = comparing.ask(client.read_base(admin), read_admin_token(admin_token_file))
+            for line in comparing.differences(running, outline_of(settings)):
+                click.echo(line)
+        return
     counts = (
         _count(len(settings.routes), "route"),
         _count(len(settings.upstreams), "upstream"),
@@ -166,7 +180,7 @@ def hash_token() -> None:
       tentaculo hash-token
       tentaculo hash-token < /run/secrets/operator-token
     """
-    click.echo(digest_of(_checked(_read_token())).hex())
+    click.echo(digest_of(checked_token(_read_token())).hex())
 
 
 @main.command()
@@ -188,9 +202,9 @@ def issue(route: str, file: Path, gateway: str | None, path: str | None) -> None
     """
     from tentaculo.admin import curl  # noqa: PLC0415 - what needs HTTP, as below
 
-    with _failures():
+    with failures():
         order = curl.make_order(_load(file), route, gateway=gateway, path=path)
-        issued = curl.issue(order, _checked(os.environ.get("TENTACULO_TOKEN") or _read_token()))
+        issued = curl.issue(order, checked_token(os.environ.get("TENTACULO_TOKEN") or _read_token()))
         click.echo(curl.curl_line(order, issued))
     click.echo(f"Opens {route} within {_count(issued.seconds, 'second')}.", err=True)
 
@@ -198,19 +212,7 @@ def issue(route: str, file: Path, gateway: str | None, path: str | None) -> None
 @main.command()
 @click.argument("principal")
 @click.option("--block", metavar="TIME", help="Refuse its own token too for so long, such as 1h.")
-@click.option(
-    "--admin",
-    metavar="URL",
-    envvar="TENTACULO_ADMIN_URL",
-    default=DEFAULT_ADMIN,
-    help=f"The admin listener; default $TENTACULO_ADMIN_URL, then {DEFAULT_ADMIN}.",
-)
-@click.option(
-    "--admin-token-file",
-    type=_FILE,
-    metavar="FILE",
-    help="Holds the admin token; without it, $TENTACULO_ADMIN_TOKEN does.",
-)
+@admin_options
 def revoke(principal: str, block: str | None, admin: str, admin_token_file: Path | None) -> None:
     """End the streams and ephemeral tokens of PRINCIPAL, on every instance of the gateway.
 
@@ -223,46 +225,13 @@ def revoke(principal: str, block: str | None, admin: str, admin_token_file: Path
     """
     from tentaculo.admin import client  # noqa: PLC0415 - the commands above need no HTTP
 
-    with _failures():
-        token = _read_admin_token(admin_token_file)
+    with failures():
+        token = read_admin_token(admin_token_file)
         click.echo(client.revoke(client.read_base(admin), token, principal, block=_checked_block(block)))
 
 
+main.add_command(streams)
 main.add_command(tail)
-
-
-@contextmanager
-def _failures() -> Iterator[None]:
-    """Turn what stands in the way into a sentence and an exit code."""
-    from tentaculo.admin.client import CallFailed, WrongUse  # noqa: PLC0415 - as above
-
-    try:
-        yield
-    except WrongUse as fault:
-        raise click.UsageError(str(fault)) from None
-    except CallFailed as fault:
-        click.echo(f"tentaculo: {fault}", err=True)
-        sys.exit(FAILED)
-
-
-def _read_admin_token(path: Path | None) -> str:
-    if path is None:
-        token = os.environ.get("TENTACULO_ADMIN_TOKEN", "")
-        if not token:
-            raise click.UsageError("Name the admin token's file with --admin-token-file FILE.")
-        return _checked(token)
-    try:
-        return _checked(read_token_file(path))
-    except ValueError as fault:
-        raise click.UsageError(f"--admin-token-file {fault}.") from None
-
-
-def _checked(token: str) -> str:
-    try:
-        digest_of(token)
-    except ValueError as fault:
-        raise click.UsageError(f"This {fault}.") from None
-    return token
 
 
 def _checked_block(block: str | None) -> str | None:

@@ -114,7 +114,9 @@ def _write(texts: Iterable[str], name: str) -> int:
     """Write until it is over, and return the exit code; whoever reads it may leave at any time."""
     try:
         for text in texts:
-            sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+            data = memoryview(text.encode("utf-8", "replace"))
+            while data:  # unbuffered, a write may end in the middle
+                data = data[sys.stdout.buffer.write(data) :]
             sys.stdout.buffer.flush()
     except BrokenPipeError:
         # What is still buffered would be tried again at exit.

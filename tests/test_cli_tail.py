@@ -164,7 +164,7 @@ def test_follows_a_file_that_comes_and_is_moved(tmp_path: Path) -> None:
 
 def test_lines_of_a_pipe_come_at_once() -> None:
     """What `docker logs -f` writes is shown when it is written, and Ctrl-C ends it without a word."""
-    with running() as process:
+    with running(env={**os.environ, "PYTHONUNBUFFERED": ""}) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(b'gateway-1  | 2020-11-22T05:12:03.412345678Z {"event":"a.b"}\n')
@@ -176,11 +176,13 @@ def test_lines_of_a_pipe_come_at_once() -> None:
         assert process.returncode == 130
 
 
-def test_a_reader_who_leaves(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_who_leaves(unbuffered: str, tmp_path: Path) -> None:
     """With `| head` it ends quietly and well, however much there is."""
     path = tmp_path / "gateway.log"
     path.write_text(call("/a") * 50_000)
-    with running(path, "--no-follow", "--lines", "50000") as process:
+    env = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with running(path, "--no-follow", "--lines", "50000", env=env) as process:
         assert process.stdout is not None
         assert process.stdout.readline()
         process.stdout.close()

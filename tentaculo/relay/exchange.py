@@ -219,7 +219,7 @@ class Exchange(Streaming):
             http10=self.http10,
             request_id=self.record.request_id,
             keep_alive=self._keep_alive,
-            extra=field_lines(self.cors) if self.cors else b"",
+            extra=self._own_lines(),
         )
         self._upstream = upstream
         self._attempts.sent = True
@@ -253,9 +253,14 @@ class Exchange(Streaming):
             request_id=self.record.request_id,
             keep_alive=self._keep_alive,
             last_event_id=self.last_event_id,
-            extra=field_lines(self.cors) if self.cors else b"",
+            extra=self._own_lines(),
         )
         self.relay.shared.join(plan, sharing, wanted, client)
+
+    def _own_lines(self) -> bytes:
+        """Return the header lines of the gateway's own that go with this reply."""
+        fields = self.cors + self.rate
+        return field_lines(fields) if fields else b""
 
     def _may_retry(self) -> bool:
         """Whether an idle connection was closed by the upstream as we wrote: nothing was answered.

@@ -10,7 +10,7 @@ from tentaculo.access.guard import UNCHECKED, Guard, guard_of
 from tentaculo.access.principals import Principal, Principals
 from tentaculo.access.rate_limits import RateLimit
 from tentaculo.access.standings import Standings
-from tentaculo.config.outline import digest, route_digest
+from tentaculo.config.outline import Outline, digest, route_digest
 from tentaculo.config.settings import (
     Access,
     HeaderEdits,
@@ -110,8 +110,11 @@ def compile_route(
     standings: Standings,
     own_cookies: bool,
     rate_limit: RateLimit | None = None,
+    outline: Outline | None = None,
 ) -> RoutePlan:
-    """Work out everything about a route that no request can change."""
+    """Work out everything about a route that no request can change; an `outline` saves its digests."""
+    identity = route_digest(route) if outline is None else outline.routes[route.name]
+    servers = digest(upstream.settings, "name") if outline is None else outline.upstreams[route.upstream]
     own = _own_fields(route, upstream.settings)
     removed = [*route.request_headers.remove, *(name for name, _ in own)]
     checked = route.access not in UNCHECKED
@@ -120,8 +123,8 @@ def compile_route(
     vary = field_lines((("Vary", ", ".join(route.credential_headers)),)) if checked else b""
     return RoutePlan(
         name=route.name,
-        identity=route_digest(route),
-        shared_identity=f"{route_digest(route)} {digest(upstream.settings, 'name')}",
+        identity=identity,
+        shared_identity=f"{identity} {servers}",
         settings=route,
         timeouts=route.timeouts,
         is_stream_only=route.stream_only,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+import weakref
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -20,7 +21,10 @@ from tentaculo.relay.snapshot import Snapshot
 
 GRACE_SECONDS = 5.0
 # How long another thread may hold the interpreter; calls wait for it at each of their steps.
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0001
+PIECES_A_TURN = 200
+TURN_SECONDS = 0.002
+NAMES_TOLD = 100
 
 
 class NotApplied(Exception):
@@ -64,7 +68,7 @@ class Reloader:
         """Read the configuration and put it into effect, unless anything is wrong with it."""
         async with self._one_at_a_time:
             try:
-                snapshot = await self._prepared()
+                snapshot, found = await self._prepared()
                 await self._apply(snapshot.settings)
             except ConfigError as error:
                 return self._rejected(tuple(map(str, error.problems)))
@@ -73,16 +77,21 @@ class Reloader:
             except Exception as fault:
                 self._relay.logs.logger.error("config.failed", exc_info=fault)
                 return self._rejected((f"the gateway failed on it: {type(fault).__name__}",))
-            return await self._swap(snapshot)
+            return await self._swap(snapshot, found)
 
-    async def _prepared(self) -> Snapshot:
+    async def _prepared(self) -> tuple[Snapshot, Changes]:
         previous = self._relay.snapshot
+
+        def prepare() -> tuple[Snapshot, Changes]:
+            snapshot = self._build(self._load(), previous)
+            return snapshot, changes(previous.outline, snapshot.outline)
+
         interval = sys.getswitchinterval()
         # A collection would stop every thread, and find nothing: what is made here is kept.
         gc.disable()
         sys.setswitchinterval(SWITCH_SECONDS)
         try:
-            return await asyncio.to_thread(lambda: self._build(self._load(), previous))
+            return await asyncio.to_thread(prepare)
         finally:
             sys.setswitchinterval(interval)
             gc.freeze()
@@ -94,22 +103,40 @@ class Reloader:
         self._relay.logs.logger.error("config.rejected", problems=list(problems))
         return Reloaded(None, problems)
 
-    async def _swap(self, snapshot: Snapshot) -> Reloaded:
+    async def _swap(self, snapshot: Snapshot, found: Changes) -> Reloaded:
         relay, before = self._relay, self._relay.snapshot
-        found = changes(before.outline, snapshot.outline)
         snapshot.start(before)
         relay.snapshot = snapshot
-        await before.aclose(successor=snapshot)
         self.problems = ()
         relay.metrics.reloaded("applied")
         relay.logs.logger.info("config.reloaded", **_told(found))
         if found.fixed:
             relay.logs.logger.warning("config.needs_restart", keys=list(found.fixed))
-        if found.principals:
-            relay.end_revoked()
+        relay.end_revoked()
         if found.routes.gone:
             self._end_removed_later()
+        self._shed_later(before)
+        await before.aclose(successor=snapshot)
         return Reloaded(found)
+
+    def _shed_later(self, snapshot: Snapshot) -> None:
+        """Outlast a snapshot that nobody will have any more, then let it go in pieces.
+
+        All at once it would stop the loop, for as long as it takes to free some hundred thousand objects.
+        """
+        pieces: list[object] = [*snapshot.plans.values(), *snapshot.settings.routes]
+        loop = self._relay.loop
+
+        def begin() -> None:
+            if not loop.is_closed():  # its last holder may be another thread
+                loop.call_soon_threadsafe(self._shed, pieces)
+
+        weakref.finalize(snapshot, begin).atexit = False
+
+    def _shed(self, pieces: list[object]) -> None:
+        del pieces[-PIECES_A_TURN:]
+        if pieces:
+            self._relay.loop.call_later(TURN_SECONDS, self._shed, pieces)
 
     def _end_removed_later(self) -> None:
         """Give clients of removed routes a moment, for a mistake may be taken back."""
@@ -136,7 +163,9 @@ def _told(found: Changes) -> dict[str, object]:
         for how in ("added", "removed", "changed", "renamed"):
             names = getattr(difference, how)
             if names:
-                told[f"{kind}_{how}"] = [" -> ".join(name) if how == "renamed" else name for name in names]
+                shown = [" -> ".join(name) if how == "renamed" else name for name in names[:NAMES_TOLD]]
+                more = len(names) - len(shown)
+                told[f"{kind}_{how}"] = [*shown, f"and {more} more"] if more else shown
     if found.keys:
         told["keys_changed"] = list(found.keys)
     return told

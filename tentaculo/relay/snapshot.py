@@ -25,7 +25,7 @@ Entry = tuple[str, Pattern, RoutePlan | IssuePlan]
 NO_ROUTE = "-"  # no route can have this name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Snapshot:
     """The compiled configuration; `unrouted` counts what matched no route.
 
@@ -77,7 +77,7 @@ def build_snapshot(
     down and come back.
     """
     standings = Standings() if standings is None else standings
-    outline = outline_of(settings)
+    outline = outline_of(settings, None if previous is None else (previous.settings, previous.outline))
     principals = Principals(settings.principals)
     upstreams = _unchanged(settings, outline, previous)
     for upstream in settings.upstreams:
@@ -103,6 +103,7 @@ def build_snapshot(
             standings=standings,
             own_cookies=bool(cookies),
             rate_limit=rate_limits.of(route.name),
+            outline=outline,
         )
         plans[plan.identity] = plan
         entries.append((route.name, Pattern(route.path, route.host, route.methods), plan))

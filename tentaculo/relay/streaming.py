@@ -45,6 +45,7 @@ class Streaming(Answering):
         self._check_revoked()
         if self.snapshot is not self.relay.snapshot:
             self._check_current(plan)
+            self.snapshot = self.relay.snapshot
         stream = OpenStream(self.relay, plan, delivery, beats=not isinstance(delivery, Subscription))
         stream.open(self.claim(plan))
         self._stream = stream
@@ -106,9 +107,14 @@ class Streaming(Answering):
             self.cut_short(Unauthorized(reason, headers=CHALLENGE))
 
     def check_principal(self, snapshot: Snapshot) -> None:
-        """End the stream where its principal may not have it any more."""
-        if self._stream is not None and not self._is_allowed(snapshot):
-            self._stream.end_stream("revoked")
+        """End the stream where its principal may not have it any more; a new snapshot has come.
+
+        What is open needs nothing of the one before, which would live as long as the stream.
+        """
+        if self._stream is not None:
+            self.snapshot = snapshot
+            if not self._is_allowed(snapshot):
+                self._stream.end_stream("revoked")
 
     def check_route(self, snapshot: Snapshot) -> None:
         """End the stream where its route is gone, or does something else now."""

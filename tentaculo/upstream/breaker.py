@@ -140,7 +140,7 @@ class Breaker:
 
     def _open(self) -> None:
         opens = not self._is_open
-        flaps = self._pause > 0 and self._clock() - self._closed_at < self._pause
+        flaps = self._clock() - self._closed_at < self._pause
         self._lengthen(doubled=not self.alone and (not opens or flaps))
         self._is_open, self._is_trying = True, False
         self.turn += 1

@@ -155,7 +155,6 @@ class Resolver:
 
     def _lost(self) -> None:
         if self.addresses:
-            self._fresh = True
             self._next(AGAIN_SECONDS)
         if not self._failing:
             self._failing = True

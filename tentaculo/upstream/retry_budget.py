@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 CAP = 500.0  # as many as a server that dies may have in hand
-FLOOR = 3.0  # for upstreams with few calls: so many at once …
+FLOOR = 10.0  # for upstreams with few calls: so many at once, enough for a breaker to open …
 FLOOR_SECONDS = 10.0  # … and again after so long
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 Fields = tuple[tuple[str, str], ...]
 
 VARY: Fields = (("Vary", "Origin"),)
-EXPOSED = "Retry-After, X-Request-Id"
+EXPOSED = "Retry-After, X-Request-Id, RateLimit, RateLimit-Policy"
 PREFLIGHT_SECONDS = 600
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _NAME = re.compile(_TOKEN).fullmatch

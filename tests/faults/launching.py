@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
+from tests.fakes.gates import soon
 from tests.functional.process import GatewayProcess
 
 
@@ -50,3 +52,17 @@ async def accepts(process: GatewayProcess, seconds: float = 20.0) -> None:
                 await asyncio.sleep(0.02)
             else:
                 return
+
+
+def drop_clients(process: GatewayProcess) -> None:
+    """Have all clients of a gateway leave."""
+    for client in process._clients:
+        client.leave()
+
+
+async def end(process: GatewayProcess) -> None:
+    """End a gateway whose standard output is not the test's."""
+    drop_clients(process)
+    process.signal(signal.SIGKILL)
+    await soon(process.stderr())
+    await soon(process._process.wait())

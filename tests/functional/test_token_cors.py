@@ -34,7 +34,7 @@ def told(reply: Message) -> dict[str, str]:
 READABLE = {
     "allow-origin": APP,
     "allow-credentials": "true",
-    "expose-headers": "Retry-After, X-Request-Id",
+    "expose-headers": "Retry-After, X-Request-Id, RateLimit, RateLimit-Policy",
 }
 
 

@@ -57,7 +57,7 @@ def cors_of(reply: Message) -> dict[str, list[str]]:
 
 ALLOWED = {
     "access-control-allow-origin": [APP],
-    "access-control-expose-headers": ["Retry-After, X-Request-Id"],
+    "access-control-expose-headers": ["Retry-After, X-Request-Id, RateLimit, RateLimit-Policy"],
     "vary": ["Origin"],
 }
 NOBODY: dict[str, list[str]] = {"vary": ["Origin"]}

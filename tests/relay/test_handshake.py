@@ -164,7 +164,7 @@ async def test_request_under_tls(front: Front, secure: Secure) -> None:
     client = await secure()
     for _ in range(2):
         await client.send(request("GET", "/echo", GOOD))
-        fields = {name: value for name, value in told(await client.reply())["headers"]}
+        fields = dict(told(await client.reply())["headers"])
         assert fields["X-Forwarded-Proto"] == "https"
     assert front.listener.open_connections == 1
 
@@ -436,7 +436,6 @@ async def test_reply_that_is_left_behind(
 ) -> None:
     """What is unsent when a connection closes has its time too: with progress it all arrives."""
     await slow_client.connect(front)
-    (connection,) = await made(front)
     await slow_client.send(request("GET", "/huge?bytes=60000", [*GOOD, ("Connection", "close")]))
     await front.logs.wait_for("request.finished")
     front.pass_time(1.1)
@@ -454,7 +453,6 @@ async def test_reply_that_is_left_behind_and_not_taken(
 ) -> None:
     """Without progress it is cut."""
     await slow_client.connect(front)
-    (connection,) = await made(front)
     await slow_client.send(request("GET", "/huge?bytes=60000", [*GOOD, ("Connection", "close")]))
     await front.logs.wait_for("request.finished")
     front.pass_time(1.1)

@@ -133,7 +133,7 @@ def test_old_versions_are_refused(authority: Authority) -> None:
 
 
 def test_replaced_files(authority: Authority, tmp_path: Path) -> None:
-    """Files are read once: what is shown stays, even to a handshake in hand, and what is made anew differs."""
+    """Files are read once: what is shown stays, and what is made anew differs."""
     old, new = authority.issue("DNS:old.test"), authority.issue("DNS:new.test")
     files = TlsCertificate(tmp_path / "cert.pem", tmp_path / "key.pem")
     made = []

@@ -186,6 +186,19 @@ def test_completes_its_last_line_at_the_end(path: Path, make: Make, waiting: Wai
     assert writer.dropped == 1
 
 
+def test_completes_a_torn_line_though_none_was_dropped(path: Path, make: Make) -> None:
+    """Where the torn line was the last one, it is all that is written on closing."""
+    writer = make()
+    with disk_of(ROOM + 1):
+        for _ in range(1 + ROOM // len(LINE)):
+            writer.write(LINE)
+        while path.stat().st_size <= ROOM:  # nothing else reports it
+            time.sleep(0.001)
+    writer.close(PATIENCE)
+    assert told(path) == ([LINE[:-1]] * (ROOM // len(LINE) + 1), 0)
+    assert writer.dropped == 0
+
+
 def test_a_last_line_that_stays_torn_is_counted(path: Path, make: Make, waiting: Waiting) -> None:
     """Where there is no room up to the end, the torn line counts as dropped as well."""
     writer = make()

@@ -195,6 +195,7 @@ async def test_checks_end_in_the_middle(checked: Checked) -> None:
     checked.go_on()
     wire = await checked.server.accept()
     await soon(checked.checks.aclose())
+    assert not [task for task in asyncio.all_tasks() if "health" in task.get_name()]
     await soon(checked.checks.aclose())
     await soon(wire.gone.wait())
     assert checked.bad == 0

@@ -68,6 +68,7 @@ def test_lone_server_is_always_chosen(house: House) -> None:
     """With one server there is nothing to choose."""
     upstream = house.build(weighted(1))
     assert chosen(upstream, 3) == [1, 1, 1]
+    assert refusal(upstream, upstream.servers[0]) == (UpstreamUnavailable, "1")
 
 
 def test_servers_take_turns(three: Upstream) -> None:
@@ -159,9 +160,11 @@ def test_all_ejected_is_unavailable(three: Upstream, house: House) -> None:
         fail(server)
         house.clock.advance(2)
     assert refusal(three) == (UpstreamUnavailable, "4")
-    house.clock.advance(3.5)
+    house.clock.advance(1.5)
+    assert refusal(three) == (UpstreamUnavailable, "3")
+    house.clock.advance(2.4)
     assert refusal(three) == (UpstreamUnavailable, "1")
-    house.clock.advance(0.5)
+    house.clock.advance(0.1)
     assert chosen(three, 1) == [1]
 
 

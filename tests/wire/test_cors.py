@@ -10,7 +10,7 @@ APP = "https://app.test"
 NAMED = CorsRule(frozenset({APP, "http://localhost:3000"}), credentials=False)
 WITH_COOKIES = CorsRule(frozenset({APP}), credentials=True)
 ANYONE = CorsRule(frozenset(), credentials=False)
-EXPOSED = ("Access-Control-Expose-Headers", "Retry-After, X-Request-Id")
+EXPOSED = ("Access-Control-Expose-Headers", "Retry-After, X-Request-Id, RateLimit, RateLimit-Policy")
 ALLOWED = ("Access-Control-Allow-Origin", APP)
 
 REPLIES: dict[str, tuple[CorsRule, str | None, Fields]] = {
