@@ -94,7 +94,7 @@ def serve(config: Path) -> None:
 @_file_argument
 @click.option("--diff", is_flag=True, help="Tell what it would change in the gateway that runs.")
 @admin_options
-def check(file: Path, diff: bool, admin: str, admin_token_file: Path | None) -> None:
+def check(file: Path, *, diff: bool, admin: str, admin_token_file: Path | None) -> None:
     """Tell whether a configuration is good, or all that is wrong with it.
 
     Each problem is one line on stderr, with file, line and column. References to the environment

@@ -198,7 +198,7 @@ class Gateway:
         self._logs.event(level, event, {"secrets": (), **facts})
 
     async def _apply(self, settings: Settings) -> None:
-        """Listen where new settings say, and hold to their limits.  Raises NotApplied, and changes nothing."""
+        """Listen where new settings say, and hold to their limits.  Raises NotApplied, with nothing done."""
         assert self._listener is not None
         try:
             await self._rebind(self._listener, settings)

@@ -32,7 +32,8 @@ class Done:
     stderr: str
 
 
-async def _run(*arguments: str | Path, stdin: str = "", env: Mapping[str, str] | None = None) -> Done:
+async def run(*arguments: str | Path, stdin: str = "", env: Mapping[str, str] | None = None) -> Done:
+    """Run a command as a process, with nothing in its environment but what the test says."""
     environ = {name: value for name, value in os.environ.items() if name not in NAMES}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tentaculo", *map(str, arguments)),
@@ -59,7 +60,7 @@ async def test_issue_prints_a_line_that_opens_the_stream(file: Path, way: str) -
     """The line is all of stdout, the token in it a new one, and the principal's is nowhere."""
     stdin, env = (f"{TOKEN}\n", {}) if way == "stdin" else ("", {"TENTACULO_TOKEN": TOKEN})
     async with running() as stack:
-        done = await _run("issue", "query", file, "--gateway", stack.url, stdin=stdin, env=env)
+        done = await run("issue", "query", file, "--gateway", stack.url, stdin=stdin, env=env)
         assert (done.code, done.stderr) == (0, "Opens query within 60 seconds.\n")
         *words, url = shlex.split(done.stdout)
         token = url.removeprefix(f"{stack.url}/sse/query?token=")
@@ -76,7 +77,7 @@ async def test_issue_asks_the_gateway_that_the_file_names(tmp_path: Path) -> Non
     async with running() as stack:
         listen = f"listen: 0.0.0.0:{stack.gateway.port}"
         path.write_text(stack.text.replace("listen: 127.0.0.1:0", listen))
-        done = await _run("issue", "query", stdin=TOKEN, env={"TENTACULO_CONFIG": str(path)})
+        done = await run("issue", "query", stdin=TOKEN, env={"TENTACULO_CONFIG": str(path)})
         assert (done.code, f"{stack.url}/sse/query?token=" in done.stdout) == (0, True)
 
 
@@ -98,7 +99,7 @@ async def test_issue_fails_with_one_sentence(
     """Nothing is printed to stdout, and no token anywhere."""
     async with running() as stack:
         words = [word.format(url=stack.url) for word in arguments]
-        done = await _run("issue", words[0], file, *words[1:], stdin=stdin)
+        done = await run("issue", words[0], file, *words[1:], stdin=stdin)
     assert (done.code, done.stdout) == (code, "")
     assert sentence in done.stderr
     assert stdin not in done.stderr
@@ -122,10 +123,10 @@ async def test_revoke_says_what_was_done(tmp_path: Path, way: str) -> None:
         assert (await client.head()).status == 200
         if way == "file":
             given: list[str | Path] = ["--admin", stack.admin_url, "--admin-token-file", admin_file]
-            done = await _run("revoke", "operator-ui", "--block", "1h", *given)
+            done = await run("revoke", "operator-ui", "--block", "1h", *given)
         else:
             env = {"TENTACULO_ADMIN_URL": stack.admin_url, "TENTACULO_ADMIN_TOKEN": ADMIN_TOKEN}
-            done = await _run("revoke", "operator-ui", "--block", "1h", env=env)
+            done = await run("revoke", "operator-ui", "--block", "1h", env=env)
         await client.until(b"0\r\n\r\n")
         assert (await stack.gateway.call("/sse/query")).status == 403
     assert (done.code, done.stderr) == (0, "")
@@ -165,7 +166,7 @@ async def test_revoke_fails_with_one_sentence(
     """Failure and wrong use have codes of their own, and no token is shown."""
     async with running() as stack:
         env = {"TENTACULO_ADMIN_URL": stack.admin_url, "TENTACULO_ADMIN_TOKEN": token}
-        done = await _run("revoke", *arguments, env=env)
+        done = await run("revoke", *arguments, env=env)
     assert (done.code, done.stdout) == (code, "")
     assert sentence in done.stderr
     assert not token or token not in done.stderr

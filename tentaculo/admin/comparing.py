@@ -30,11 +30,8 @@ def ask(base: Base, token: str) -> InEffect:
     """Return what the gateway has in effect.  Raises CallFailed."""
     reply = call(base, "GET", "/configuration", authorized(token), largest=LARGEST_OUTLINE)
     body = reply.json()
-    if reply.status == 200 and isinstance(body, dict):
-        names = [body.get(kind) for kind in _KINDS]
-        streams = body.get("streams")
-        if all(_maps_to(digests, str) for digests in names) and _maps_to(streams, int):
-            return InEffect(Outline(*names), streams)
+    if reply.status == 200 and isinstance(body, dict) and _is_whole(body):
+        return InEffect(Outline(**{kind: body[kind] for kind in _KINDS}), body["streams"])
     raise CallFailed(fault(base, reply, f"The gateway at {base} is older and can't be compared with."))
 
 
@@ -58,7 +55,8 @@ def _ending(before: InEffect, after: Outline) -> dict[str, int]:
     """Return the open streams of routes whose doings no route has any more, by what name ever."""
     kept = frozenset(after.routes.values())
     digests = before.outline.routes
-    return {name: count for name, count in before.streams.items() if digests.get(name) not in kept}
+    known = ((name, count) for name, count in before.streams.items() if name in digests)
+    return {name: count for name, count in known if digests[name] not in kept}
 
 
 def _of_routes(found: Difference, ending: Mapping[str, int]) -> Iterator[str]:
@@ -86,5 +84,8 @@ def _streams(count: int) -> str:
     return "1 stream" if count == 1 else f"{count} streams"
 
 
-def _maps_to(value: object, kind: type) -> bool:
-    return isinstance(value, dict) and all(type(part) is kind for part in value.values())
+def _is_whole(body: Mapping[str, object]) -> bool:
+    maps = [(body.get(kind), str) for kind in _KINDS] + [(body.get("streams"), int)]
+    return all(
+        isinstance(value, dict) and all(type(part) is kind for part in value.values()) for value, kind in maps
+    )

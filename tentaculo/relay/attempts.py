@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tentaculo.upstream.breaker import Outcome
@@ -13,12 +14,15 @@ if TYPE_CHECKING:
 
 
 class Attempts:
-    """`server` has the exchange in hand, None between two of them; `sent` is whether it was sent anything."""
+    """`server` has the exchange in hand, None between two of them; `sent` is whether it was sent anything.
+
+    `tried` are servers that are not to be asked.
+    """
 
     __slots__ = ("_tried", "_turn", "sent", "server")
 
-    def __init__(self) -> None:
-        self._tried: list[UpstreamServer] = []
+    def __init__(self, tried: Iterable[UpstreamServer] = ()) -> None:
+        self._tried = list(tried)
         self._turn = 0
         self.sent = False
         self.server: UpstreamServer | None = None

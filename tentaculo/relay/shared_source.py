@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from tentaculo.errors import GatewayError, StreamUnavailable, UpstreamProtocolError, UpstreamUnavailable
+from tentaculo.errors import GatewayError, StreamUnavailable, UpstreamProtocolError
+from tentaculo.relay.attempts import Attempts
 from tentaculo.relay.plan import RoutePlan
 from tentaculo.relay.reply_head import (
     NO_CONTENT,
@@ -24,11 +25,10 @@ from tentaculo.relay.request_head import request_head
 from tentaculo.relay.shared_stream import SharedStream
 from tentaculo.relay.sharing import Sharing, Wanted
 from tentaculo.relay.subscription import SharedHead
-from tentaculo.upstream.breaker import Outcome
 from tentaculo.upstream.connection import Ask, UpstreamConnection
 from tentaculo.upstream.deadlines import NEVER
 from tentaculo.upstream.reply import ReplyHead
-from tentaculo.upstream.server import UpstreamServer, outcome_of
+from tentaculo.upstream.server import UpstreamServer
 from tentaculo.wire.event_blocks import BlockSplitter, EventTooLarge
 from tentaculo.wire.headers import RequestFields, sort_response_fields
 
@@ -73,6 +73,7 @@ class SharedSource:
         self._splitter = BlockSplitter(EVENT_LIMIT)
         self._upstream: UpstreamConnection | None = None
         self._ended: asyncio.Future[GatewayError | None] | None = None
+        self._attempts = Attempts()
         self._avoided: tuple[UpstreamServer, ...] = ()
         self._has_spoken = False
         self._opened_at = NEVER
@@ -115,44 +116,40 @@ class SharedSource:
         """Open one upstream stream and wait for its end."""
         # A reload may have led the route elsewhere; what is open stays.
         self._plan = self._relay.snapshot.plans.get(self._plan.identity, self._plan)
-        timeouts, stream = self._plan.timeouts, self._plan.settings.stream
+        attempts = self._attempts = self._take_turn()
         try:
-            server = self._choose()
-        except GatewayError as error:
-            return error
-        turn = server.begin()
-        try:
-            upstream = await self._plan.upstream.connect(server, timeouts.connect)
-        except GatewayError as error:
-            self._avoided = (server,)
-            server.failed(error, turn)
-            return error
+            error = await self._ask(attempts)
+        except GatewayError as fault:
+            error = fault
         except BaseException:
-            server.done(Outcome.NEUTRAL, turn)
+            attempts.end(None, neutral=True)
             raise
+        self._avoided = () if error is None or attempts.server is None else (attempts.server,)
+        attempts.end(error, neutral=self._opened_at is not NEVER)
+        return error
+
+    def _take_turn(self) -> Attempts:
+        """Return the turn at the next server; that failed last only where there is no other."""
+        if self._avoided:
+            attempts = Attempts(self._avoided)
+            with suppress(GatewayError):
+                attempts.take(self._plan.upstream, self._wanted.url)
+                return attempts
+        return Attempts()
+
+    async def _ask(self, attempts: Attempts) -> GatewayError | None:
+        timeouts, stream = self._plan.timeouts, self._plan.settings.stream
+        server = attempts.take(self._plan.upstream, self._wanted.url)
+        self._upstream = upstream = await self._plan.upstream.connect(server, timeouts.connect)
         idle = stream.idle_timeout if stream is not None else None
-        self._upstream = upstream
         self._splitter = BlockSplitter(EVENT_LIMIT)
         self._ended = self._relay.loop.create_future()
         ask = Ask(self, False, timeouts.response, NEVER if idle is None else idle)
         upstream.ask(ask, self._request(), whole=True)
-        outcome = Outcome.NEUTRAL
         try:
-            ended = await self._ended
-            self._avoided = () if ended is None else (server,)
-            outcome = Outcome.OK if self._opened_at is not NEVER else outcome_of(ended)
-            return ended
+            return await self._ended
         finally:
             self._let_go()
-            server.done(outcome, turn)
-
-    def _choose(self) -> UpstreamServer:
-        """Return the next server; the one that failed last only where there is no other."""
-        upstream, name = self._plan.upstream, self._wanted.url
-        if self._avoided:
-            with suppress(UpstreamUnavailable):
-                return upstream.choose(name, self._avoided)
-        return upstream.choose(name)
 
     def _request(self) -> bytes:
         self._request_id = self._relay.new_request_id()
@@ -222,6 +219,7 @@ class SharedSource:
         if again and not self._asked_after:
             self._stream.resumed_blindly()
         self._stream.opened(self._shared_head(head))
+        self._attempts.answered()
         self._log("info", "shared_stream.reopened" if again else "shared_stream.opened")
 
     def _shared_head(self, head: ReplyHead) -> SharedHead:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from tentaculo.access.issue_rate import IssueRates
 from tentaculo.access.principals import Principals
 from tentaculo.access.rate_limits import RateLimits
 from tentaculo.access.standings import Standings
 from tentaculo.config.outline import Outline, outline_of
-from tentaculo.config.settings import ISSUE_METHODS, Settings, issue_groups
+from tentaculo.config.settings import ISSUE_METHODS, Settings, UpstreamSettings, issue_groups
 from tentaculo.relay.issuing import IssuePlan, compile_issue
 from tentaculo.relay.opening import own_cookies
 from tentaculo.relay.plan import RoutePlan, compile_route
@@ -79,16 +80,14 @@ def build_snapshot(
     standings = Standings() if standings is None else standings
     outline = outline_of(settings, None if previous is None else (previous.settings, previous.outline))
     principals = Principals(settings.principals)
-    upstreams = _unchanged(settings, outline, previous)
-    for upstream in settings.upstreams:
-        if upstream.name not in upstreams:
-            upstreams[upstream.name] = Upstream(
-                upstream,
-                deadlines,
-                metrics=metrics.upstreams,
-                aborted=metrics.upstream_aborted,
-                notice=notice,
-            )
+    make = partial(
+        Upstream,
+        deadlines=deadlines,
+        metrics=metrics.upstreams,
+        aborted=metrics.upstream_aborted,
+        notice=notice,
+    )
+    upstreams = _upstreams(settings, make, outline, previous)
     rate_limits = _rate_limits(settings, previous)
     cookies = own_cookies(settings.routes)
     plans: dict[str, RoutePlan] = {}
@@ -146,15 +145,19 @@ def _rate_limits(settings: Settings, previous: Snapshot | None) -> RateLimits:
     return limits
 
 
-def _unchanged(settings: Settings, outline: Outline, previous: Snapshot | None) -> dict[str, Upstream]:
-    """Return the upstreams that are as they were."""
-    if previous is None:
-        return {}
-    before = previous.outline.upstreams
+def _upstreams(
+    settings: Settings,
+    make: Callable[[UpstreamSettings], Upstream],
+    outline: Outline,
+    previous: Snapshot | None,
+) -> dict[str, Upstream]:
+    """Return all upstreams: those that are as they were, and new ones."""
+    before = {} if previous is None else previous.outline.upstreams
     return {
         upstream.name: previous.upstreams[upstream.name]
+        if previous is not None and before.get(upstream.name) == outline.upstreams[upstream.name]
+        else make(upstream)
         for upstream in settings.upstreams
-        if before.get(upstream.name) == outline.upstreams[upstream.name]
     }
 
 

@@ -30,12 +30,11 @@ def words(text: str) -> list[list[str]]:
 
 def test_in_a_pipe() -> None:
     """Nothing is shortened, folded or coloured, and each stream is one line below the headings."""
-    row = {**ROW, "route": "r" * 300, "client": "2001:db8::1"}
+    row = {**ROW, "route": "r" * 300, "principal": "ops", "client": "2001:db8::1"}
     text = stream_table([row, OTHER])
     assert words(text) == [
         ["ID", "AGE", "EVENTS", "BYTES", "ROUTE", "PRINCIPAL", "CLIENT", "STATE", "OPENED", "BY"],
-        [ROW["id"], "5m12s", "1200", "1.2MiB", "r" * 300, "operator-ui", "2001:db8::1", "shared"]
-        + ["ephemeral_token"],
+        [ROW["id"], "5m12s", "1200", "1.2MiB", "r" * 300, "ops", "2001:db8::1", "shared", "ephemeral_token"],
         [ROW["id"], "5m12s", "0", "1.2MiB", "operator-events", "-", "127.0.0.1", "lagging", "-"],
     ]
     assert "\x1b" not in text

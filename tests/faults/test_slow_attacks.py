@@ -159,7 +159,7 @@ async def test_slowhttptest_reads(start_instance: StartInstance, upstream: Scrip
     process = await started(start_instance, upstream)
     url = f"http://127.0.0.1:{process.port}/huge?bytes={HUGE}"
     slow = ("-X", "-c", str(READERS), "-r", str(READERS), "-w", "512", "-y", "1024", "-n", "5", "-z", "32")
-    attacking = asyncio.ensure_future(attack(*slow, "-l", "12", "-p", "3", "-u", url))
+    attacking = asyncio.ensure_future(attack(*slow, "-l", "8", "-p", "3", "-u", url))
     async with bystander(process):
         await all_let_go_of(upstream, READERS)
     assert not attacking.done()

@@ -23,6 +23,7 @@ from tests.functional.configuration import configuration
 from tests.functional.running import GOOD
 from tests.relay.conftest import StartFront
 from tests.relay.front import HEAD, HEALTH, SMALL, TIMES, Front, SlowClient, statuses
+from tests.relay.parts import RecordingTransport
 
 Secure = Callable[[], Awaitable[RawClient]]
 
@@ -338,15 +339,59 @@ async def test_client_that_says_no_goodbye(front: Front, slow_client: SecureSlow
     await front.closed()
 
 
-async def test_client_that_says_goodbye_and_takes_nothing(
-    front: Front, upstream: ScriptedUpstream, slow_client: SecureSlowClient
+async def nearly_stuck(
+    front: Front, upstream: ScriptedUpstream, client: SecureSlowClient
+) -> DownstreamConnection:
+    """Stream until the system takes no more, but not so much that the client counts as slow."""
+    await client.connect(front)
+    (connection,) = await made(front)
+    await client.send(request("GET", "/sse", GOOD))
+    exchange = await upstream.next()
+    while not outstanding(connection) > 3 * SMALL or not connection.transport.get_write_buffer_size():  # type: ignore[union-attr]
+        await exchange.write(b"800\r\n%b\r\n" % bytes(2048))
+        await settle(connection)
+    assert not connection.writing_paused
+    return connection
+
+
+@pytest.mark.parametrize("politely", [True, False], ids=["goodbye", "half-closed"])
+async def test_client_that_ends_and_takes_nothing(
+    politely: bool,
+    front: Front,
+    upstream: ScriptedUpstream,
+    slow_client: SecureSlowClient,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """What is left for it has its time, like everything else."""
+    """What is left for it has its time, like everything else; nothing is written behind that."""
+    connection = await nearly_stuck(front, upstream, slow_client)
+    if politely:
+        await slow_client.say_goodbye()
+    else:
+        slow_client.half_close()
+    await settle(connection)
+    for seconds in (0.9, 0.2, 19, 2, 20):
+        for _ in range(10):
+            upstream.events.put_nowait(b"data: 1\n\n")
+        await settle(connection)
+        front.pass_time(seconds)
+    await upstream.exchanges[-1].gone()
+    await front.closed()
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("politely", [True, False], ids=["goodbye", "half-closed"])
+async def test_client_that_ends_when_it_is_stuck(
+    politely: bool, front: Front, upstream: ScriptedUpstream, slow_client: SecureSlowClient
+) -> None:
+    """The same for one that has counted as slow before."""
     await slow_client.connect(front)
     (connection,) = await made(front)
     await slow_client.send(request("GET", "/huge?bytes=100000000", GOOD))
     await stuck(connection)
-    await slow_client.say_goodbye()
+    if politely:
+        await slow_client.say_goodbye()
+    else:
+        slow_client.half_close()
     for seconds in (1.1, 20, 20, 20):
         await settle(connection)
         front.pass_time(seconds)
@@ -354,20 +399,14 @@ async def test_client_that_says_goodbye_and_takes_nothing(
     await front.closed()
 
 
-async def test_client_that_ends_without_a_word(
-    front: Front, upstream: ScriptedUpstream, slow_client: SecureSlowClient
-) -> None:
-    """The same for one that half-closes, which TLS does not know."""
-    await slow_client.connect(front)
+async def test_cut_of_a_connection_that_is_lost_already(front: Front, secure: Secure) -> None:
+    """Under TLS there is a moment without a socket, before the connection learns of its end."""
+    await secure()
     (connection,) = await made(front)
-    await slow_client.send(request("GET", "/huge?bytes=100000000", GOOD))
-    await stuck(connection)
-    slow_client.half_close()
-    for seconds in (1.1, 20, 20, 20):
-        await settle(connection)
-        front.pass_time(seconds)
-    await upstream.exchanges[-1].gone()
-    await front.closed()
+    transport, connection.transport = connection.transport, (lost := RecordingTransport())
+    connection.cut()
+    assert lost.aborted
+    connection.transport = transport
 
 
 # Clients that take little.
@@ -436,8 +475,10 @@ async def test_reply_that_is_left_behind(
 ) -> None:
     """What is unsent when a connection closes has its time too: with progress it all arrives."""
     await slow_client.connect(front)
+    (connection,) = await made(front)
     await slow_client.send(request("GET", "/huge?bytes=60000", [*GOOD, ("Connection", "close")]))
     await front.logs.wait_for("request.finished")
+    await settle(connection)
     front.pass_time(1.1)
     taken = b""
     for _ in range(3):

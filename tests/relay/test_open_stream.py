@@ -259,3 +259,16 @@ async def test_what_is_relayed_is_counted_as_it_goes(backend: Upstream) -> None:
     backend.sends(EVENT)
     stage.stream.close()
     assert (stage.counted("events"), stage.counted("bytes")) == (3, 27 + len(BEAT))
+
+
+@pytest.mark.parametrize("by", ["gateway", "upstream"])
+async def test_it_is_ending(by: str, backend: Upstream) -> None:
+    """From the moment it is ended, by whomever, though it may keep its place a moment longer."""
+    stage = Stage(backend, StreamSettings()).opened()
+    assert not stage.stream.is_ending
+    if by == "gateway":
+        stage.stream.end_stream("revoked")
+    else:
+        backend.sends(LAST)
+    assert stage.stream.is_ending
+    assert len(stage.relay.streams) == 1

@@ -300,3 +300,24 @@ async def test_stream_by_what_opened_it(by: str, desk: Desk) -> None:
     sample = desk.relay.metrics.registry.get_sample_value
     assert sample("sse_streams_opened_total", {"credential": by}) == 1
     assert sample("sse_connect_latency_ms_sum") == 1500.0
+
+
+async def test_description_of_a_stream(desk: Desk) -> None:
+    """It is plain data that says whose the stream is and what it has had by now; no URL is in it."""
+    record, answer = desk.record(), desk.answer(STREAM, b"data: 1\n\n")
+    described = record.describe_stream(answer, "", desk.clock.now)
+    assert described == {
+        "id": "id-1",
+        "route": "api",
+        "principal": None,
+        "client": "192.0.2.7",
+        "age": 1.5,
+        "events": 1,
+        "bytes": 9,
+        "opened_by": None,
+        "shared": False,
+    }
+    record.principal = Principal("caller")
+    described = record.describe_stream(answer, "ephemeral_token", desk.clock.now + 1)
+    told = {key: described[key] for key in ("principal", "opened_by", "age")}
+    assert told == {"principal": "caller", "opened_by": "ephemeral_token", "age": 2.5}

@@ -200,3 +200,20 @@ async def test_releases_are_waited_for(front: Front) -> None:
     await front.relay.released()
     assert front.store.taken == ["release"]
     await front.relay.released()
+
+
+async def test_open_streams(front: Front, upstream: ScriptedUpstream) -> None:
+    """They are those that are open now, without calls, the oldest first."""
+    clients = []
+    for target in ("/sse/a", "/slow-body", "/sse/b", "/sse/c"):
+        front.clock.advance(1)
+        client, _ = await began(front, upstream, request("GET", target, GOOD), warm=False)
+        await client.head()
+        clients.append(client)
+    first, second, third = front.relay.open_streams()
+    assert [one.record.started_at - first.record.started_at for one in (second, third)] == [2, 3]
+    second.end("revoked")
+    assert front.relay.open_streams() == [first, third]
+    clients[0].leave()
+    await front.logs.wait_for("stream.ended", count=2)
+    assert front.relay.open_streams() == [third]

@@ -132,6 +132,25 @@ async def test_denied_stream(
     assert denied.value.reason == str(status)
 
 
+# What operators are told.
+
+
+async def test_description(front: Front, backend: Upstream) -> None:
+    """A stream is one from its opening to its end, and says whether its client lags."""
+    asked = Asked(front, backend, "/stream", CALLER)
+    assert not asked.request.is_streaming
+    asked.request._answer = asked.answer
+    backend.sends(EVENTS)
+    asked.opens()
+    assert asked.request.is_streaming
+    described = asked.request.describe_stream(front.clock.now + 2)
+    told = {key: described[key] for key in ("route", "principal", "age", "lagging")}
+    assert told == {"route": "stream", "principal": "operator-ui", "age": 2.0, "lagging": False}
+    asked.request.end("revoked")
+    assert not asked.request.is_streaming
+    asked.close()
+
+
 # The end, before there is a stream.
 
 

@@ -42,6 +42,7 @@ def test_requests(metrics: Metrics, method: str, status: int, label: str, status
         route.request_finished(method, status, 0.02)
     labels = {"route": "api", "method": label, "status_class": status_class}
     assert value(metrics, "tentaculo_requests_total", **labels) == 3
+    assert route.requests == 3
     assert value(metrics, "tentaculo_request_duration_seconds_count", route="api") == 3
     assert value(metrics, "tentaculo_request_duration_seconds_sum", route="api") == pytest.approx(0.06)
 
@@ -52,8 +53,10 @@ def test_invented_methods_make_no_series(metrics: Metrics) -> None:
     for number in range(1000):
         route.request_finished(f"METHOD-{number}", 200, None)
     labels = {"route": "api", "method": "other", "status_class": "2xx"}
+    route.request_finished("GET", 200, None)
+    assert route.requests == 1001
     assert value(metrics, "tentaculo_requests_total", **labels) == 1000
-    assert len(re.findall("(?m)^tentaculo_requests_total", metrics.exposition()[0].decode())) == 1
+    assert len(re.findall("(?m)^tentaculo_requests_total", metrics.exposition()[0].decode())) == 2
 
 
 def test_faults_and_refusals(metrics: Metrics) -> None:
