@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -80,20 +80,11 @@ def build_snapshot(
     standings = Standings() if standings is None else standings
     outline = outline_of(settings, None if previous is None else (previous.settings, previous.outline))
     principals = Principals(settings.principals)
-    make = partial(
-        Upstream,
-        deadlines=deadlines,
-        metrics=metrics.upstreams,
-        aborted=metrics.upstream_aborted,
-        notice=notice,
-    )
-    upstreams = _upstreams(settings, make, outline, previous)
+    upstreams = _upstreams(settings, _maker(metrics, deadlines, notice), outline, previous)
     rate_limits = _rate_limits(settings, previous)
     cookies = own_cookies(settings.routes)
-    plans: dict[str, RoutePlan] = {}
-    entries: list[Entry] = []
-    for route in settings.routes:
-        plan = compile_route(
+    plans = [
+        compile_route(
             route,
             settings,
             principals=principals,
@@ -104,20 +95,28 @@ def build_snapshot(
             rate_limit=rate_limits.of(route.name),
             outline=outline,
         )
-        plans[plan.identity] = plan
-        entries.append((route.name, Pattern(route.path, route.host, route.methods), plan))
+        for route in settings.routes
+    ]
+    entries = [*_route_entries(plans), *_issue_entries(settings, principals, standings, metrics)]
     return Snapshot(
         settings=settings,
         outline=outline,
         principals=principals,
-        plans=plans,
-        table=RouteTable([*entries, *_issue_entries(settings, principals, standings, metrics)]),
+        plans={plan.identity: plan for plan in plans},
+        table=RouteTable(entries),
         upstreams=upstreams,
         rate_limits=rate_limits,
         unrouted=metrics.route(NO_ROUTE),
         secret_names=_secret_names(settings),
         own_cookies=cookies,
     )
+
+
+def _route_entries(plans: Iterable[RoutePlan]) -> Iterator[Entry]:
+    """Yield the routes themselves."""
+    for plan in plans:
+        route = plan.settings
+        yield route.name, Pattern(route.path, route.host, route.methods), plan
 
 
 def _issue_entries(
@@ -143,6 +142,11 @@ def _rate_limits(settings: Settings, previous: Snapshot | None) -> RateLimits:
     if previous is not None:
         limits.adopt(previous.rate_limits)
     return limits
+
+
+def _maker(metrics: Metrics, deadlines: Deadlines, notice: Notice) -> Callable[[UpstreamSettings], Upstream]:
+    aborted = metrics.upstream_aborted
+    return partial(Upstream, deadlines=deadlines, metrics=metrics.upstreams, aborted=aborted, notice=notice)
 
 
 def _upstreams(

@@ -16,7 +16,7 @@ ROUTES = """
   - {name: query, path: /sse/query, upstream: backend, access: ephemeral-token, stream: {},
      ephemeral_token: {issue_path: /tokens/query, principal_in_query: allow}}
   - {name: rooms, path: "/sse/rooms/{name}", upstream: backend, stream: {}}
-  - {name: shared, path: /sse/shared, upstream: backend, stream: {shared: true}}
+  - {name: shared, path: /sse/shared, upstream: backend, stream: {shared: true, slow_client: 64MiB}}
   - {name: public, path: /sse/public, upstream: backend, access: public, stream: {}}
   - {name: late, path: /late-sse, upstream: backend, stream: {}}
   - {name: closed, path: /closed, host: a.example, methods: [PUT, GET], upstream: backend, enabled: no}
