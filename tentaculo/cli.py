@@ -79,7 +79,7 @@ def serve(config: Path) -> None:
     """
     settings = _load(config)
     # The only command that needs the event loop.
-    from tentaculo.gateway import StartError  # noqa: PLC0415
+    from tentaculo.listening import StartError  # noqa: PLC0415
     from tentaculo.serving import run  # noqa: PLC0415
 
     try:

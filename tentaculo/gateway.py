@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import Callable, Collection, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
@@ -13,36 +12,30 @@ from aiohttp import web
 from tentaculo import __version__
 from tentaculo.access.ephemeral_tokens import EphemeralTokens
 from tentaculo.access.measured_store import MeasuredStore
+from tentaculo.access.rate_sharing import RateSharing
 from tentaculo.access.standings import Standings
 from tentaculo.access.store import Revoked, TokenStoreUnavailable
-from tentaculo.access.stores import make_store
+from tentaculo.access.stores import make_store, rate_store
 from tentaculo.access.upkeep import Upkeep
 from tentaculo.admin.api import AdminApi
 from tentaculo.admin.app import build_app
-from tentaculo.admin.listener import AdminRunner
 from tentaculo.admin.lists import Lists
-from tentaculo.config.settings import Address, Settings
+from tentaculo.config.settings import Settings
 from tentaculo.config.watching import Watch
+from tentaculo.listening import Listening, StartError, shown
 from tentaculo.relay.draining import Drain
 from tentaculo.relay.listener import Listener
 from tentaculo.relay.relay import Relay
-from tentaculo.relay.reloading import NotApplied, Reloaded, Reloader
+from tentaculo.relay.reloading import Reloader
 from tentaculo.relay.snapshot import Snapshot, build_snapshot, credential_names
 from tentaculo.relay.streams import Streams
-from tentaculo.telemetry.log_writer import LogWriter
-from tentaculo.telemetry.logs import Logs
+from tentaculo.telemetry.log_output import LogOutput
 from tentaculo.telemetry.metrics import Metrics
 from tentaculo.upstream.deadlines import Deadlines
 
-BACKLOG = 4096
 STREAM_TICK_SECONDS = 1.0
 CLOSE_SECONDS = 1.0  # after a drain, for all that closes
 PATIENCE_SECONDS = CLOSE_SECONDS / 4  # for one part of that
-STDOUT = 1
-
-
-class StartError(Exception):
-    """The gateway can't start; the text is one sentence for the user."""
 
 
 class Gateway:
@@ -61,18 +54,16 @@ class Gateway:
         self._settings = settings
         self._load = load
         self._metrics = Metrics(version=__version__)
-        self._writer: LogWriter | None = None
-        terminal = False
-        if log_sink is None:
-            self._writer = LogWriter(STDOUT, notice=self._dropped_line, on_dropped=self._metrics.log_dropped)
-            log_sink, terminal = self._writer.write, os.isatty(STDOUT)
-        self._logs = Logs(
-            settings.log,
-            log_sink,
-            terminal=terminal,
-            colors=terminal,
-            secret_names=credential_names(settings),
-        )
+        try:
+            self._log = LogOutput(
+                settings.log,
+                secret_names=credential_names(settings),
+                on_dropped=self._metrics.log_dropped,
+                sink=log_sink,
+            )
+        except OSError as fault:
+            raise StartError(f"the log can't be written to {settings.log.file}: {fault.strerror}") from None
+        self._logs = self._log.logs
         self._deadlines = Deadlines()
         self._stream_deadlines = Deadlines(tick=STREAM_TICK_SECONDS)
         self._standings = Standings()
@@ -83,7 +74,9 @@ class Gateway:
             standings=self._standings,
             notice=self._notice,
         )
-        store = MeasuredStore(make_store(settings.token_store), self._metrics.tokens)
+        token_store = make_store(settings.token_store)
+        self._rates = rate_store(token_store)
+        store = MeasuredStore(token_store, self._metrics.tokens)
         self._tokens = EphemeralTokens(store, self._metrics.tokens)
         self._upkeep = Upkeep(
             self._tokens,
@@ -92,15 +85,12 @@ class Gateway:
             principals=lambda: [principal.name for principal in self._current.settings.principals],
             end_streams=self._end_streams,
         )
-        self._keeping: asyncio.Task[None] | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._reloads: set[asyncio.Task[Any]] = set()  # under way, or waiting for an edit
         self._reloader: Reloader | None = None
-        self._reloads: set[asyncio.Task[Reloaded]] = set()
         self._relay: Relay | None = None
         self._listener: Listener | None = None
-        self._server: asyncio.Server | None = None
-        self._admin: AdminRunner | None = None
-        self._admin_site: web.TCPSite | None = None
+        self._listening: Listening | None = None
         self._stopped = False
         self._hurried = asyncio.Event()
 
@@ -115,8 +105,8 @@ class Gateway:
             raise
         self._logs.logger.info(
             "gateway.started",
-            address=_shown(self.address),
-            admin=_shown(self.admin_address),
+            address=shown(self.address),
+            admin=shown(self.admin_address),
             version=__version__,
         )
 
@@ -133,36 +123,22 @@ class Gateway:
         )
         relay.snapshot.start()
         await self._tokens.start(self._heard)
-        self._keeping = loop.create_task(self._upkeep.run(), name="upkeep")
         listener = self._listener = Listener(
             relay, limits=settings.limits, trusted_peers=settings.trusted_peers, deadlines=self._deadlines
         )
-        self._server = await self._serve(listener, settings.listen)
         reloader = self._reloader = Reloader(relay, load=self._read, build=self._build, apply=self._apply)
-        app = build_app(
-            is_ready=lambda: not relay.draining,
-            is_rejected=lambda: bool(reloader.problems),
-            store_answers=self._tokens.is_available,
-            exposition=self._exposition,
-            api=self._admin_api(relay, reloader),
-        )
-        self._admin = AdminRunner(app, patience=PATIENCE_SECONDS)
-        await self._admin.setup()
-        self._admin_site = await self._serve_admin(settings.admin)
+        self._listening = Listening(listener, self._admin_app(relay, reloader), patience=PATIENCE_SECONDS)
+        await self._listening.open(settings)
+        self._keep(self._upkeep.run(), "upkeep")
+        if self._rates is not None:
+            sharing = RateSharing(self._rates, lambda: relay.snapshot.rate_limits)
+            self._keep(sharing.run(), "rate limits")
         if self._load is not None:
-            self._watching = loop.create_task(self._watch(reloader), name="watch")
+            self._reloads.add(loop.create_task(self._watch(reloader), name="watch"))
 
-    async def _serve(self, listener: Listener, address: Address) -> asyncio.Server:
-        loop = asyncio.get_running_loop()
-        with _naming(address):
-            return await loop.create_server(listener, address.host, address.port, backlog=BACKLOG)
-
-    async def _serve_admin(self, address: Address) -> web.TCPSite:
-        assert self._admin is not None
-        site = web.TCPSite(self._admin, address.host, address.port)
-        with _naming(address):
-            await site.start()
-        return site
+    def _keep(self, work: Coroutine[None, None, None], name: str) -> None:
+        """Have something done until the end."""
+        self._tasks.append(asyncio.get_running_loop().create_task(work, name=name))
 
     # Reloading.
 
@@ -198,50 +174,32 @@ class Gateway:
         self._logs.event(level, event, {"secrets": (), **facts})
 
     async def _apply(self, settings: Settings) -> None:
-        """Listen where new settings say, and hold to their limits.  Raises NotApplied, with nothing done."""
+        """Listen where new settings say, and hold to their limits.  Raises NotApplied, before any change."""
         assert self._listener is not None
-        try:
-            await self._rebind(self._listener, settings)
-        except StartError as fault:
-            raise NotApplied(str(fault)) from None
+        assert self._listening is not None
+        before = self._current.settings
+        await self._listening.move(before, settings, is_wanted=lambda: not self._stopped)
         self._listener.limits = settings.limits
         self._listener.trusted_peers = settings.trusted_peers
         self._logs.learn((*credential_names(settings), *settings.log.sanitize))
         if self._relay is not None:
             self._relay.streams.limit = settings.limits.streams
 
-    async def _rebind(self, listener: Listener, settings: Settings) -> None:
-        """Listen at both new addresses before either old one is given up; connections go on."""
-        before, (server, site) = self._current.settings, (self._server, self._admin_site)
-        async with AsyncExitStack() as undo:
-            if settings.listen != before.listen:
-                server = await self._serve(listener, settings.listen)
-                undo.callback(server.close)
-            if settings.admin != before.admin:
-                site = await self._serve_admin(settings.admin)
-                undo.push_async_callback(site.stop)
-            if self._stopped:
-                raise NotApplied("the gateway is stopping")
-            undo.pop_all()
-        if server is not self._server and self._server is not None:
-            self._server.close()
-        if site is not self._admin_site and self._admin_site is not None:
-            await self._admin_site.stop()
-        self._server, self._admin_site = server, site
+    def reopen_log(self) -> None:
+        """Go on with a new log file, where there is one."""
+        self._log.reopen()
 
     @property
     def address(self) -> tuple[str, int]:
         """Host and port of the main listener, once started."""
-        assert self._server is not None
-        host, port, *_ = self._server.sockets[0].getsockname()
-        return host, port
+        assert self._listening is not None
+        return self._listening.address
 
     @property
     def admin_address(self) -> tuple[str, int]:
         """Host and port of the admin listener, once started."""
-        assert self._admin is not None
-        host, port, *_ = self._admin.addresses[0]
-        return host, port
+        assert self._listening is not None
+        return self._listening.admin_address
 
     async def stop(self) -> bool:
         """Drain, then close; return whether nothing was cut.  Stopping again does nothing."""
@@ -259,12 +217,12 @@ class Gateway:
 
     async def _drain(self) -> int:
         """Let go of the clients, and return how many exchanges were cut for it."""
-        if self._relay is None or self._server is None:
+        if self._relay is None or self._listening is None:
             return 0
         drained = await Drain(
             self._relay,
             self._current.settings.drain,
-            close_listeners=self._server.close,
+            close_listeners=self._listening.close_main,
             hurried=self._hurried,
         ).run()
         self._logs.logger.info(
@@ -279,41 +237,26 @@ class Gateway:
         """Close from the outside in; the admin listener, which told of it, after the main one."""
         loop = asyncio.get_running_loop()
         closed_by = loop.time() + CLOSE_SECONDS
-        # 1. The main listener, and the connections that it still has.
-        if self._server is not None:
-            self._server.close()
-        if self._listener is not None:
-            self._listener.pre_shutdown()  # or idle connections would be waited for
-            await self._listener.shutdown(PATIENCE_SECONDS)
-        # 2. The admin listener.
-        if self._admin is not None:
-            await self._admin.cleanup()
-        # 3. What the exchanges used.
+        # 1. The listeners, and the connections that they still have.
+        if self._listening is not None:
+            await self._listening.aclose()
+        # 2. What the exchanges used.
         if self._relay is not None:
             await self._relay.shared.aclose()
         await self._stop_tokens()
         await self._current.aclose()
         self._deadlines.close()
         self._stream_deadlines.close()
-        # 4. The log, which has told of all that.
-        self._logs.detach()
-        if self._writer is not None:
-            self._writer.close(max(PATIENCE_SECONDS, closed_by - loop.time()))
+        # 3. The log, which has told of all that.
+        self._log.close(max(PATIENCE_SECONDS, closed_by - loop.time()))
 
     async def _stop_reloading(self) -> None:
-        tasks = [*self._reloads, *([self._watching] if self._watching is not None else [])]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
         if self._reloader is not None:
             self._reloader.close()
+        await _end(self._reloads)
 
     async def _stop_tokens(self) -> None:
-        if self._keeping is None:
-            return
-        self._keeping.cancel()
-        await asyncio.wait([self._keeping])
+        await _end(self._tasks)
         if self._relay is not None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._relay.released(), CLOSE_SECONDS)
@@ -327,14 +270,21 @@ class Gateway:
         if self._relay is not None:
             self._relay.revoked(principal)
 
-    def _admin_api(self, relay: Relay, reloader: Reloader) -> AdminApi:
-        return AdminApi(
+    def _admin_app(self, relay: Relay, reloader: Reloader) -> web.Application:
+        api = AdminApi(
             lambda: relay.snapshot.settings.admin_digest,
             revoke=lambda name, seconds: self._tokens.revoke(name, block=seconds),
             is_principal=lambda name: name in relay.snapshot.outline.principals,
             reload=reloader.reload,
             outline=lambda: (relay.snapshot.outline, relay.streams.by_route()),
             paths=Lists(relay).paths(),
+        )
+        return build_app(
+            is_ready=lambda: not relay.draining,
+            is_rejected=lambda: bool(reloader.problems),
+            store_answers=self._tokens.is_available,
+            exposition=self._exposition,
+            api=api,
         )
 
     async def _exposition(self) -> tuple[bytes, str]:
@@ -344,25 +294,11 @@ class Gateway:
             self._relay.streams.settle()
         return self._metrics.exposition()
 
-    def _dropped_line(self, count: int) -> bytes:
-        return self._logs.render("warning", "log.dropped", dropped=count)
 
-
-@contextmanager
-def _naming(address: Address) -> Iterator[None]:
-    """Turn a failure to listen into one sentence that names the address."""
-    try:
-        yield
-    except OSError as fault:
-        shown = _shown((address.host, address.port))
-        raise StartError(f"cannot listen on {shown}: {_reason(fault)}") from None
-
-
-def _reason(fault: OSError) -> str:
-    known = fault.errno is not None and fault.errno > 0
-    return os.strerror(fault.errno or 0) if known else str(fault.strerror or "the name does not resolve")
-
-
-def _shown(address: tuple[str, int]) -> str:
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+async def _end(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait until they are over."""
+    ending = list(tasks)
+    for task in ending:
+        task.cancel()
+    if ending:
+        await asyncio.wait(ending)

@@ -15,6 +15,7 @@ import uvloop
 from tentaculo.config.settings import Settings
 from tentaculo.gateway import Gateway
 from tentaculo.relay.shared_streams import DESERTED_LIMIT
+from tentaculo.relay.tls import ignore_undecodable_names
 
 GARBAGE_THRESHOLD = 50_000  # exchanges leave no cycles; the default would look for some many times a second
 RESERVED_DESCRIPTORS = 64
@@ -27,6 +28,7 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
     Return the exit code: 0 where all was drained, 1 where something was cut.  Raises StartError.
     """
     prepare_process(settings)
+    ignore_undecodable_names()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(settings, load))
 
@@ -44,6 +46,7 @@ async def _serve(settings: Settings, load: Callable[[], Settings]) -> int:
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, told_to_end)
     loop.add_signal_handler(signal.SIGHUP, gateway.reload_soon)
+    loop.add_signal_handler(signal.SIGUSR1, gateway.reopen_log)
     await gateway.start()
     gc.freeze()  # what was made at start is never garbage
     gc.set_threshold(GARBAGE_THRESHOLD, *gc.get_threshold()[1:])

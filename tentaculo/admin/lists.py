@@ -20,6 +20,7 @@ from tentaculo.relay.plan import RoutePlan
 from tentaculo.relay.relay import Relay
 
 SLICE = 100
+ENDS_A_TURN = 20
 MOST_STREAMS = 100_000
 LONGEST_COUNT = len(str(MOST_STREAMS))
 END_REASON = "revoked"
@@ -152,7 +153,7 @@ def _route_row(plan: RoutePlan, open_streams: int) -> dict[str, Any]:
 async def _end(found: Iterable[Exchange]) -> int:
     """End streams as revoked ones, and return how many were still open."""
     ended = 0
-    async for part in _sliced(list(found)):
+    async for part in _sliced(list(found), ENDS_A_TURN):
         for exchange in part:
             if exchange.is_streaming:
                 exchange.end(END_REASON)
@@ -178,11 +179,11 @@ async def _listed(
     return web.Response(body=body, content_type="application/json", charset="utf-8")
 
 
-async def _sliced(things: Sequence[T]) -> AsyncIterator[Sequence[T]]:
-    for start in range(0, len(things), SLICE):
+async def _sliced(things: Sequence[T], size: int = SLICE) -> AsyncIterator[Sequence[T]]:
+    for start in range(0, len(things), size):
         if start:
             await asyncio.sleep(0)
-        yield things[start : start + SLICE]
+        yield things[start : start + size]
 
 
 def _read_query(request: web.Request, *known: str) -> dict[str, str]:

@@ -1,64 +1,82 @@
-"""Open streams as a table for people: short on a terminal, whole and plain where it has no width.
+"""Open streams as a table for people: a line each, fitted to a terminal, whole and plain without one.
 
 Trusts no value: what a terminal would obey is shown as a picture.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from rich.cells import cell_len, set_cell_size
+from rich.color import ColorSystem
+from rich.style import Style
 
 from tentaculo.admin.stream_calls import Row
 from tentaculo.admin.tail_events import text_of, visible
 from tentaculo.admin.tail_lines import SHORT_ID, duration_text
 
 WIDE = 100
-_ENDLESS = 100_000
+_LEAST = len("PRINCIPAL")
 _MOST = 1024**5
 _UNITS = ("KiB", "MiB", "GiB", "TiB")
-_NUMBERS = ("AGE", "EVENTS", "BYTES")
-_HEADINGS = ("ID", *_NUMBERS, "ROUTE", "PRINCIPAL", "CLIENT", "STATE")
+_HEADINGS = ("ID", "AGE", "EVENTS", "BYTES", "ROUTE", "PRINCIPAL", "CLIENT", "STATE", "OPENED BY")
+_NUMBERS = range(1, 4)
+_NAMES = range(4, 7)  # what gives way where there is no room
 
 
 def stream_table(rows: Iterable[Row], *, width: int | None = None, colors: bool = False) -> str:
-    """Return the lines of a table, a heading first; `width` is a terminal's, None has no end."""
+    """Return the lines of a table, the headings first; `width` is a terminal's, None has no end."""
     is_wide = width is None or width >= WIDE
-    table = Table(box=None, pad_edge=False, padding=(0, 2 if is_wide else 1, 0, 0), header_style="bold")
-    for name in (*_HEADINGS, *(("OPENED BY",) if is_wide else ())):
-        right = name in _NUMBERS
-        table.add_column(
-            name, justify="right" if right else "left", no_wrap=right or name == "ID", overflow="fold"
-        )
-    for row in rows:
-        cells = [*_cells(row, whole=width is None), *([_word(row, "opened_by")] if is_wide else [])]
-        table.add_row(*map(Text, cells))
-    console = Console(
-        file=io.StringIO(),
-        width=width or _ENDLESS,
-        color_system="standard" if colors else None,
-        force_terminal=colors,
-    )
-    with console.capture() as capture:
-        console.print(table)
-    return "".join(line.rstrip() + "\n" for line in capture.get().splitlines())
+    count = len(_HEADINGS) if is_wide else len(_HEADINGS) - 1
+    table = [_HEADINGS, *(_cells(row, whole=width is None) for row in rows)]
+    widths = [max(map(cell_len, column)) for column in list(zip(*table, strict=True))[:count]]
+    gap = "  " if is_wide else " "
+    if width is not None:
+        _fit(widths, width - len(gap) * (count - 1))
+    lines = [gap.join(map(_padded, range(count), cells, widths)).rstrip() + "\n" for cells in table]
+    if colors:
+        lines[0] = Style(bold=True).render(lines[0].rstrip(), color_system=ColorSystem.STANDARD) + "\n"
+    return "".join(lines)
 
 
-def _cells(row: Row, *, whole: bool) -> list[str]:
+def _fit(widths: list[int], room: int) -> None:
+    """Narrow the columns of names, the widest first, until all of them have room."""
+    while sum(widths) > room:
+        widest = max(_NAMES, key=widths.__getitem__)
+        if widths[widest] <= _LEAST:
+            return
+        widths[widest] -= 1
+
+
+def _padded(column: int, text: str, width: int) -> str:
+    size = cell_len(text)
+    if size > width:
+        return _shortened(text, width)
+    space = " " * (width - size)
+    return space + text if column in _NUMBERS else text + space
+
+
+def _shortened(text: str, width: int) -> str:
+    """Leave out the middle; a third of what is left is the end."""
+    if not text.isascii():
+        return set_cell_size(text, width - 1) + "…"
+    end = (width - 1) // 3
+    return f"{text[: width - 1 - end]}…{text[-end:]}"
+
+
+def _cells(row: Row, *, whole: bool) -> tuple[str, ...]:
     request_id = _word(row, "id")
-    state = [word for word in ("shared", "lagging") if row.get(word) is True]
-    return [
+    state = [word for key, word in (("shared", "shared"), ("lagging", "lags")) if row.get(key) is True]
+    return (
         request_id if whole else request_id[:SHORT_ID],
         _number(row, "age", _age_text),
         _word(row, "events"),
         _number(row, "bytes", size_text),
         *(_word(row, key) for key in ("route", "principal", "client")),
         " ".join(state),
-    ]
+        _word(row, "opened_by"),
+    )
 
 
 def _word(row: Row, key: str) -> str:

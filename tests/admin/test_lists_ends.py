@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from tentaculo.admin.lists import SLICE, Lists
+from tentaculo.admin.lists import ENDS_A_TURN, SLICE, Lists
 from tests.admin.listing import ROUTES, call, listed, names, opened, relay_of
 from tests.admin.stacks import Stack, running
 from tests.fakes.client import request, told
@@ -134,4 +134,4 @@ async def test_what_ends_meanwhile(stack: Stack) -> None:
     rows = json.loads(body)["streams"]
     assert len(rows) == SLICE
     assert last.record.request_id not in body
-    assert driven(ending)[1] == f'{{"ended": {SLICE}}}'
+    assert driven(ending) == (SLICE // ENDS_A_TURN, f'{{"ended": {SLICE}}}')

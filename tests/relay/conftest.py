@@ -8,11 +8,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from tentaculo.relay.tls import ServerTls
 from tests.fakes.behaviours import BEHAVIOURS
+from tests.fakes.client import RawClient
 from tests.fakes.upstream import ScriptedUpstream
+from tests.functional.certificates import SERVER_NAME, Authority, secure_client
 from tests.functional.configuration import configuration
-from tests.relay.front import Front, SlowClient
+from tests.relay.front import TIMES, Front, SlowClient
 from tests.relay.parts import Upstream, open_upstream
+from tests.relay.secure_parts import SecureSlowClient
 
 ROUTES = """
 routes:
@@ -23,6 +27,7 @@ routes:
 LIMITS = "streams: 1, body: 1MiB, body_timeout: 200ms"
 TIMEOUTS = "connect: 1s, response: 30s, idle: 60s"
 StartFront = Callable[[str], Awaitable[Front]]
+Secure = Callable[[], Awaitable[RawClient]]
 
 
 @pytest.fixture
@@ -81,3 +86,48 @@ async def backend() -> AsyncIterator[Upstream]:
 async def front(start_front: StartFront, upstream: ScriptedUpstream) -> Front:
     """A front before a scripted upstream."""
     return await start_front(configuration(upstream.port, routes=ROUTES, limits=LIMITS, timeouts=TIMEOUTS))
+
+
+# Under TLS.
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Who issues the front's certificate."""
+    return Authority(tmp_path_factory.mktemp("tls"), "authority")
+
+
+@pytest.fixture(scope="module")
+def tls(authority: Authority) -> ServerTls:
+    """What clients are shown."""
+    return ServerTls((authority.issue(f"DNS:{SERVER_NAME}"),))
+
+
+@pytest.fixture
+async def secured_front(start_front: StartFront, upstream: ScriptedUpstream, tls: ServerTls) -> Front:
+    """A front under TLS, with ten seconds for a head and twenty for a client that takes nothing."""
+    front = await start_front(configuration(upstream.port, limits=TIMES))
+    front.listener.tls = tls
+    return front
+
+
+@pytest.fixture
+async def secure(secured_front: Front, authority: Authority) -> AsyncIterator[Secure]:
+    """Open connections under TLS, which end with the test."""
+    clients: list[RawClient] = []
+
+    async def connect() -> RawClient:
+        clients.append(await secure_client(secured_front.port, authority.client_context()))
+        return clients[-1]
+
+    yield connect
+    for client in clients:
+        client.leave()
+
+
+@pytest.fixture
+async def secure_slow_client(authority: Authority) -> AsyncIterator[SecureSlowClient]:
+    """A client under TLS that takes no byte unless told to."""
+    client = SecureSlowClient(authority.client_context())
+    yield client
+    client.close()

@@ -214,7 +214,7 @@ def test_name_that_is_not_ascii(authority: Authority, monkeypatch: pytest.Monkey
     greet_with_bytes(authority)
     assert len(told) == 1
     other = SimpleNamespace(exc_type=UnicodeDecodeError, object=None)
-    sys.unraisablehook(other)  # type: ignore[arg-type]
+    sys.unraisablehook(other)
     assert told[1:] == [other]
     restore()
     greet_with_bytes(authority)

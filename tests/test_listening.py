@@ -1,0 +1,142 @@
+"""Both listeners: opened, moved with what is connected, and closed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from tentaculo.config.settings import Address, Settings, TlsCertificate
+from tentaculo.listening import Listening, StartError, shown
+from tentaculo.relay.reloading import NotApplied
+from tests.fakes.client import RawClient
+from tests.relay.conftest import running_fronts
+from tests.relay.front import HEALTH, Front
+from tests.relay.parts import settings_of
+
+ANY = Address("127.0.0.1", 0)
+TEXT = """
+listen: 127.0.0.1:0
+admin: 127.0.0.1:0
+principals: []
+upstreams: {backend: "http://127.0.0.1:1"}
+routes: [{name: all, path: /*, upstream: backend, access: public}]
+"""
+SETTINGS = settings_of(listen=ANY, admin=ANY)
+
+
+@pytest.fixture
+async def front(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Front]:
+    """A relay to listen for."""
+    async with running_fronts(caplog) as start:
+        yield await start(TEXT)
+
+
+@pytest.fixture
+async def listening(front: Front) -> AsyncIterator[Listening]:
+    """Listeners that are closed at the end."""
+    made = Listening(front.listener, web.Application(), patience=0.1)
+    yield made
+    await made.aclose()
+
+
+async def is_served(address: tuple[str, int]) -> bool:
+    """Whether a health check there is answered."""
+    try:
+        client = await RawClient.connect(*address)
+    except ConnectionError:
+        return False
+    await client.send(HEALTH)
+    status = (await client.reply()).status
+    await client.aclose()
+    return status in (200, 404)
+
+
+def wanted() -> bool:
+    """Say that the move is still asked for."""
+    return True
+
+
+async def test_both_open_and_close(listening: Listening) -> None:
+    """Each has an address of its own, up to the end."""
+    await listening.open(SETTINGS)
+    places = listening.address, listening.admin_address
+    assert [await is_served(place) for place in places] == [True, True]
+    await listening.aclose()
+    assert [await is_served(place) for place in places] == [False, False]
+
+
+async def test_moving(listening: Listening) -> None:
+    """The new addresses are served and the old ones are not; who is connected stays so."""
+    await listening.open(SETTINGS)
+    before, places = SETTINGS, (listening.address, listening.admin_address)
+    client = await RawClient.connect(*listening.address)
+    await client.send(HEALTH)
+    assert (await client.reply()).status == 200
+    after = replace(SETTINGS, listen=Address("localhost", 0), admin=Address("localhost", 0))
+    await listening.move(before, after, is_wanted=wanted)
+    assert [await is_served(place) for place in places] == [False, False]
+    assert await is_served(listening.address)
+    await client.send(HEALTH)
+    assert (await client.reply()).status == 200
+    await client.aclose()
+
+
+async def test_same_addresses_stay(listening: Listening) -> None:
+    """Nothing is opened anew where nothing changed."""
+    await listening.open(SETTINGS)
+    places = listening.address, listening.admin_address
+    await listening.move(SETTINGS, replace(SETTINGS, health_path="/up"), is_wanted=wanted)
+    assert places == (listening.address, listening.admin_address)
+
+
+def bad_settings(port: int) -> dict[str, Settings]:
+    """Return settings that can't be listened by, while `port` is taken."""
+    nowhere = TlsCertificate(Path("/nowhere.pem"), Path("/nowhere.key"))
+    return {
+        "taken": replace(SETTINGS, listen=Address("127.0.0.1", port)),
+        "admin taken": replace(SETTINGS, listen=Address("localhost", 0), admin=Address("127.0.0.1", port)),
+        "certificate": replace(SETTINGS, tls=(nowhere,)),
+    }
+
+
+@pytest.mark.parametrize("fault", ["taken", "admin taken", "certificate"])
+async def test_move_that_fails_changes_nothing(fault: str, listening: Listening, front: Front) -> None:
+    """What was there goes on, and one sentence says why."""
+    await listening.open(SETTINGS)
+    places = listening.address, listening.admin_address
+    async with await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(NotApplied) as told:
+            await listening.move(SETTINGS, bad_settings(port)[fault], is_wanted=wanted)
+    assert str(told.value)
+    assert places == (listening.address, listening.admin_address)
+    assert [await is_served(place) for place in places] == [True, True]
+    assert front.listener.tls is None
+
+
+async def test_move_that_comes_too_late(listening: Listening) -> None:
+    """Whoever stops meanwhile wants no new listener."""
+    await listening.open(SETTINGS)
+    place = listening.address
+    after = replace(SETTINGS, listen=Address("localhost", 0))
+    with pytest.raises(NotApplied, match="stopping"):
+        await listening.move(SETTINGS, after, is_wanted=lambda: False)
+    assert listening.address == place
+
+
+async def test_start_that_fails(listening: Listening) -> None:
+    """It says where it could not listen, and closing afterwards is fine."""
+    async with await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(StartError, match=f"cannot listen on 127.0.0.1:{port}"):
+            await listening.open(replace(SETTINGS, listen=Address("127.0.0.1", port)))
+
+
+def test_shown() -> None:
+    """An IPv6 address has brackets."""
+    assert (shown(("127.0.0.1", 80)), shown(("::1", 80))) == ("127.0.0.1:80", "[::1]:80")
