@@ -133,7 +133,7 @@ async def test_on_a_terminal() -> None:
 
 async def test_what_a_gateway_says_is_not_obeyed() -> None:
     """No answer brings a control character to the terminal, from a list or from an end."""
-    row = {"id": "a\x1b[2J", "route": "\x1b]0;x\x07"}
+    row = {"id": "a\x1b]0;y\x07\x9b2J", "route": "\x1b]0;x\x07"}
     body = json.dumps({"streams": [row], "total": 1, "ended": 1}).encode()
     reply = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
     async with answering(reply) as (port, _):

@@ -43,7 +43,7 @@ upstreams:
 routes:
   - {{name: calls, path: /*, upstream: backend}}
   - {{name: relayed, path: /events/relayed, upstream: backend, stream: {{heartbeat: 1s}}}}
-  - {{name: shared, path: /events/shared, upstream: backend, stream: {{shared: true, replay: {{events: 50}}}}}}
+  - {{name: shared, path: /events/shared, upstream: backend, stream: {{shared: true, replay: {{events: 50, age: 1s}}}}}}
   - name: minted
     path: /events/minted
     upstream: backend

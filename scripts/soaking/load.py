@@ -116,6 +116,7 @@ class Load:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while await stream.content.readany():
                     pass
+            stream.close()  # whoever ended it closes the connection too
         async with session.get("/events/minted", params={"token": unused}) as refused:
             _expect(401, refused)
         await self._issue(session, fields)  # and leave it to expire

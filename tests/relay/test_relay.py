@@ -217,3 +217,35 @@ async def test_open_streams(front: Front, upstream: ScriptedUpstream) -> None:
     clients[0].leave()
     await front.logs.wait_for("stream.ended", count=2)
     assert front.relay.open_streams() == [third]
+
+
+@pytest.mark.parametrize(
+    ("edit", "revoked", "removed"),
+    [
+        (("", ""), 0, 0),
+        (("name: operator-ui", "name: operators"), 1, 1),
+        (("name: stream,", "name: renamed,"), 0, 0),
+        (("stream: {}", "stream: {heartbeat: 1h}"), 0, 1),
+    ],
+    ids=["same", "principal", "name", "route"],
+)
+async def test_streams_after_a_reload(
+    edit: tuple[str, str], revoked: int, removed: int, start_front: StartFront, upstream: ScriptedUpstream
+) -> None:
+    """Those that may not go on end, first for their principal, then for their route; calls do not."""
+    routes = "routes:\n  - {name: all, path: /*, upstream: backend}\n"
+    routes += "  - {name: stream, path: /sse, upstream: backend, stream: {}}\n"
+    text = configuration(upstream.port, routes=routes)
+    front = await start_front(text)
+    call, stream = await front.client(), await front.client()
+    await call.send(request("GET", "/slow-head", GOOD))
+    await stream.send(request("GET", "/sse", GOOD))
+    assert (await stream.head()).status == 200
+    front.reload(text.replace(*edit))
+    front.relay.end_revoked()
+    ends = front.logs.named("stream.ended")
+    assert [event["end_reason"] for event in ends] == ["revoked"] * revoked
+    front.relay.end_removed()
+    assert len(front.logs.named("stream.ended")) == removed
+    upstream.gates.open("head")
+    assert (await call.reply()).status == 200

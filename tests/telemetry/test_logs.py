@@ -216,3 +216,15 @@ async def test_planted_secret(shape: str, make_logs: Callable[..., Logs], lines:
 def bad_header() -> bytes:
     """Write a head whose token holds a byte that may not be there."""
     return f"GET / HTTP/1.1\r\nHost: h\r\nX-VX11-Token: {SECRET}\x00\r\n\r\n".encode()
+
+
+def test_learns_names(make_logs: Callable[..., Logs], lines: Lines) -> None:
+    """The values of names that it learns are masked, whichever way an event comes."""
+    logs = make_logs()
+    logs.learn(["x-learnt"])
+    logs.event("info", "call", {"url": f"/a?x-learnt={SECRET}"})
+    logs.logger.info("call", said=f"x-learnt={SECRET}")
+    logs.attach_standard_library()
+    logging.getLogger("somebody").warning("x-learnt=%s", SECRET)
+    assert len(lines.raw) == 3
+    assert SECRET not in lines.text

@@ -128,3 +128,15 @@ def test_registries_are_apart(metrics: Metrics) -> None:
     labels = {"route": "api", "method": "GET", "status_class": "2xx"}
     assert value(metrics, "tentaculo_requests_total", **labels) == 2
     assert value(other, "tentaculo_requests_total", **labels) is None
+
+
+def test_reloads(metrics: Metrics) -> None:
+    """Both outcomes are there from the start, and whether the last one was bad stands beside them."""
+    name = "tentaculo_config_reloads_total"
+    assert [value(metrics, name, outcome=outcome) for outcome in ("applied", "rejected")] == [0, 0]
+    assert value(metrics, "tentaculo_config_rejected") == 0
+    for outcome, rejected in (("rejected", 1), ("rejected", 1), ("applied", 0)):
+        metrics.reloaded(outcome)
+        assert value(metrics, "tentaculo_config_rejected") == rejected
+    metrics.reloaded("anything")
+    assert [value(metrics, name, outcome=o) for o in ("applied", "rejected", "other")] == [1, 2, 1]

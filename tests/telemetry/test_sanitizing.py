@@ -193,3 +193,19 @@ LEAVES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text
 def test_anything(value: Any) -> None:
     """Whatever holds a named secret: it is gone, and what is left can be written as JSON."""
     assert SECRET not in json.dumps(process(field=value))
+
+
+def test_names_that_are_learnt() -> None:
+    """A name that becomes a secret's is masked from then on, as a key, in a text and where it was seen."""
+    sanitize = EventSanitizer(["x-first"])
+    text = "x-second=abc123 x-first=abc123"
+    assert sanitize(None, "", {"x-second": "abc123", "said": text}) == {
+        "x-second": "abc123",
+        "said": "x-second=abc123 x-first=***",
+    }
+    sanitize.learn(["x-second"])
+    sanitize.learn(["x-first"])
+    assert sanitize(None, "", {"x-second": "abc123", "said": text}) == {
+        "x-second": "***",
+        "said": "x-second=*** x-first=***",
+    }
