@@ -14,7 +14,8 @@ import pytest
 from tentaculo import __version__, gateway
 from tentaculo.config.loader import load_text
 from tentaculo.config.settings import Address, Settings, StreamSettings
-from tentaculo.gateway import Gateway, StartError
+from tentaculo.gateway import Gateway
+from tentaculo.listening import StartError
 from tentaculo.relay.streams import Claim, Streams
 from tests.fakes.behaviours import BEHAVIOURS
 from tests.fakes.client import RawClient, request, told

@@ -24,7 +24,8 @@ from examples.vx11.welcome import base_url, welcome
 from tentaculo.config.loader import load
 from tentaculo.config.problems import ConfigError
 from tentaculo.config.settings import Address, Settings
-from tentaculo.gateway import Gateway, StartError
+from tentaculo.gateway import Gateway
+from tentaculo.listening import StartError
 from tentaculo.serving import prepare_process
 
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "tentaculo.yaml"

@@ -25,7 +25,9 @@ def minutes(text: str) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Soak as the command line asks; return the exit code."""
-    parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = argparse.ArgumentParser(
+        prog="scripts/soak", description=__doc__.splitlines()[0] if __doc__ else ""
+    )
     parser.add_argument("minutes", type=minutes, metavar="MINUTES")
     options = parser.parse_args(arguments)
     try:

@@ -26,9 +26,10 @@ def churner_token(plan: Plan, number: int) -> str:
 
 def configuration(plan: Plan, edit: int) -> str:
     """Write the file as it is after so many edits: every one changes a route, adds one or takes it away."""
+    often = "issue_rate: {rate: 1000/s, burst: 1000}"
     churners = "".join(
-        f"  - {{name: churner-{n}, token: {churner_token(plan, n)}, issue_rate: {{rate: 1000/s, burst: 1000}}}}\n"
-        for n in range(CHURNERS)
+        f"  - {{name: churner-{number}, token: {churner_token(plan, number)}, {often}}}\n"
+        for number in range(CHURNERS)
     )
     added = "  - {name: added, path: /added/*, upstream: backend, access: public}\n" if edit % 2 else ""
     return f"""
@@ -43,7 +44,10 @@ upstreams:
 routes:
   - {{name: calls, path: /*, upstream: backend}}
   - {{name: relayed, path: /events/relayed, upstream: backend, stream: {{heartbeat: 1s}}}}
-  - {{name: shared, path: /events/shared, upstream: backend, stream: {{shared: true, replay: {{events: 50, age: 1s}}}}}}
+  - name: shared
+    path: /events/shared
+    upstream: backend
+    stream: {{shared: true, replay: {{events: 50, age: 1s}}}}
   - name: minted
     path: /events/minted
     upstream: backend

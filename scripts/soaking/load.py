@@ -18,7 +18,7 @@ SHARED = 20
 PAUSE_SECONDS = 0.02
 PATIENCE_SECONDS = 10.0
 BODY = b"x" * 2000
-Work = Callable[[], Awaitable[None]]
+Work = Callable[[aiohttp.ClientSession, int], Awaitable[None]]
 
 
 class NotAsExpected(Exception):
@@ -47,24 +47,27 @@ class Load:
         """Work until stopped."""
         timeout = aiohttp.ClientTimeout(total=None, sock_read=PATIENCE_SECONDS)
         connector = aiohttp.TCPConnector(limit=0)
+        # Whoever ends a stream may end its connection: calls have others.
+        once = aiohttp.TCPConnector(limit=0, force_close=True)
         async with (
-            aiohttp.ClientSession(self._base, timeout=timeout, connector=connector) as session,
+            aiohttp.ClientSession(self._base, timeout=timeout, connector=connector) as calls,
+            aiohttp.ClientSession(self._base, timeout=timeout, connector=once) as streams,
             asyncio.TaskGroup() as tasks,
         ):
-            kinds: list[tuple[str, Callable[[aiohttp.ClientSession, int], Awaitable[None]], int]] = [
-                ("calls", self._call, CALLERS),
-                ("relayed streams", self._relayed, RELAYED),
-                ("shared streams", self._shared, SHARED),
-                ("token rounds", self._churn, CHURNERS),
+            kinds: list[tuple[str, Work, aiohttp.ClientSession, int]] = [
+                ("calls", self._call, calls, CALLERS),
+                ("relayed streams", self._relayed, streams, RELAYED),
+                ("shared streams", self._shared, streams, SHARED),
+                ("token rounds", self._churn, streams, CHURNERS),
             ]
-            for kind, work, count in kinds:
+            for kind, work, session, count in kinds:
                 for number in range(count):
                     tasks.create_task(self._repeat(kind, work, session, number))
 
     async def _repeat(
         self,
         kind: str,
-        work: Callable[[aiohttp.ClientSession, int], Awaitable[None]],
+        work: Work,
         session: aiohttp.ClientSession,
         number: int,
     ) -> None:
@@ -116,7 +119,6 @@ class Load:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while await stream.content.readany():
                     pass
-            stream.close()  # whoever ended it closes the connection too
         async with session.get("/events/minted", params={"token": unused}) as refused:
             _expect(401, refused)
         await self._issue(session, fields)  # and leave it to expire

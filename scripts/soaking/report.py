@@ -31,7 +31,9 @@ def as_text(result: Result) -> str:
     lines = [f"{'':32}{'before':>10}{'after':>10}{'allowed':>10}"]
     for row in result.rows:
         verdict = "" if row.level else "  not level"
-        lines.append(f"{row.name:32}{row.before:>10.4g}{row.after:>10.4g}{'+':>5}{row.allowed:<5.3g}{verdict}")
+        lines.append(
+            f"{row.name:32}{row.before:>10.4g}{row.after:>10.4g}{'+':>5}{row.allowed:<5.3g}{verdict}"
+        )
     lines += ["", f"{'':32}{'good':>10}{'explained':>10}{'failed':>10}"]
     lines += [
         f"{kind:32}{outcomes.good[kind]:>10}{outcomes.explained[kind]:>10}{outcomes.failed[kind]:>10}"

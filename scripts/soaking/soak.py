@@ -44,7 +44,8 @@ class Soak:
         self._folder = folder
         self._file = folder / "tentaculo.yaml"
         self._edits = 0
-        self._plan = Plan(*_free_ports(3), secrets.token_urlsafe(), secrets.token_urlsafe())
+        port, admin_port, backend_port = _free_ports(3)
+        self._plan = Plan(port, admin_port, backend_port, secrets.token_urlsafe(), secrets.token_urlsafe())
         self._backend: subprocess.Popen[bytes] | None = None
 
     async def run(self, seconds: float) -> Result:
@@ -142,7 +143,7 @@ class Soak:
     async def _rested(self, pid: int) -> Level:
         """Wait until nothing is open and a moment more, and read the level."""
         until = time.monotonic() + REST_SECONDS
-        while open_things(await self._metrics()) and time.monotonic() < until:
+        while open_things(await self._metrics()) and time.monotonic() < until:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         await asyncio.sleep(SETTLE_SECONDS)
         return read_level(pid, await self._metrics())

@@ -5,8 +5,33 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 
-ODD = (b"\0", b"\r", b"\n", b"\r\n", b"\r\n\r\n", b"\n\n", b" ", b"\t", b":", b";", b",", b"%", b"%00", b"%2f", b"\xff",
-       b"\xc3\x28", b"-1", b"0", b"00", b"0x", b"ffffffffffffffff", b"18446744073709551616", b"1e9", b"\"", b"'")  # fmt: skip
+ODD = (
+    b"\0",
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b"\r\n\r\n",
+    b"\n\n",
+    b" ",
+    b"\t",
+    b":",
+    b";",
+    b",",
+    b"%",
+    b"%00",
+    b"%2f",
+    b"\xff",
+    b"\xc3\x28",
+    b"-1",
+    b"0",
+    b"00",
+    b"0x",
+    b"ffffffffffffffff",
+    b"18446744073709551616",
+    b"1e9",
+    b'"',
+    b"'",
+)
 
 
 class Mutator:
@@ -26,8 +51,14 @@ class Mutator:
 
     def slices(self, data: bytes) -> list[bytes]:
         """Cut an input into the reads that it arrives in."""
-        cuts = sorted(self._chance.randrange(len(data) + 1) for _ in range(self._chance.choice((0, 0, 1, 2, 9))))
-        return [piece for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True) if (piece := data[start:end])]
+        cuts = sorted(
+            self._chance.randrange(len(data) + 1) for _ in range(self._chance.choice((0, 0, 1, 2, 9)))
+        )
+        return [
+            piece
+            for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True)
+            if (piece := data[start:end])
+        ]
 
     def _changed(self, data: bytes, good: Sequence[bytes]) -> bytes:
         chance = self._chance

@@ -145,6 +145,8 @@ class Namespace:
 
 def _ran(*arguments: str) -> bool:
     try:
-        return subprocess.run(["ip", *arguments], capture_output=True, check=False, timeout=10).returncode == 0
+        return (
+            subprocess.run(["ip", *arguments], capture_output=True, check=False, timeout=10).returncode == 0
+        )
     except FileNotFoundError:
         return False

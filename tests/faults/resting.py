@@ -20,7 +20,9 @@ async def still_open(front: Front, *, clients: int = 0) -> list[str]:
     except (Cut, ConnectionError):
         return ["unanswered"]
     left = [line for line in lines if line.startswith(OPEN) and float(line.rsplit(" ", 1)[1])]
-    return left + [line for line in lines if line.startswith(CONNECTIONS) and float(line[len(CONNECTIONS) :]) > clients]
+    return left + [
+        line for line in lines if line.startswith(CONNECTIONS) and float(line[len(CONNECTIONS) :]) > clients
+    ]
 
 
 async def comes_to_rest(front: Front, *, clients: int = 0, seconds: float = 5.0) -> None:
@@ -28,7 +30,7 @@ async def comes_to_rest(front: Front, *, clients: int = 0, seconds: float = 5.0)
     left: list[str] = []
     try:
         async with asyncio.timeout(seconds):
-            while left := await still_open(front, clients=clients):
+            while left := await still_open(front, clients=clients):  # noqa: ASYNC110 - it can't call back
                 await asyncio.sleep(0.01)
     except TimeoutError:
         raise AssertionError(f"still open: {left}") from None

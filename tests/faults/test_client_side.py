@@ -87,7 +87,9 @@ async def test_within_the_body(
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=by_value)
-@pytest.mark.parametrize("after", [0, 20, 100_000], ids=["before a byte", "within the head", "within the body"])
+@pytest.mark.parametrize(
+    "after", [0, 20, 100_000], ids=["before a byte", "within the head", "within the body"]
+)
 async def test_within_the_reply(
     after: int, fault: Fault, start_gateway: StartGateway, start_proxy: StartProxy, upstream: ScriptedUpstream
 ) -> None:

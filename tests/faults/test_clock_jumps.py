@@ -16,7 +16,15 @@ from tests.fakes.upstream import ScriptedUpstream
 from tests.faults.launching import launch
 from tests.functional.process import GatewayProcess
 from tests.functional.running import GOOD
-from tests.functional.tokens import BROWSER, issue, open_stream, refusal, sample, stream_route, token_configuration
+from tests.functional.tokens import (
+    BROWSER,
+    issue,
+    open_stream,
+    refusal,
+    sample,
+    stream_route,
+    token_configuration,
+)
 
 HOUR = 3600
 JUMPS = {"forward": 30 * 24 * HOUR, "back": -30 * 24 * HOUR}
@@ -71,7 +79,9 @@ async def _library() -> str:
     asking = await asyncio.create_subprocess_exec(
         "faketime", "-f", "+0d", "printenv", "LD_PRELOAD", stdout=asyncio.subprocess.PIPE
     )
-    return (await soon(asking.communicate()))[0].decode().strip().replace("libfaketime.so", "libfaketimeMT.so")
+    return (
+        (await soon(asking.communicate()))[0].decode().strip().replace("libfaketime.so", "libfaketimeMT.so")
+    )
 
 
 async def logged_at(process: GatewayProcess, count: int) -> float:
@@ -107,7 +117,7 @@ async def test_jump(
     assert (await slow.reply(seconds=5)).status == 408
     assert 0.5 < asyncio.get_running_loop().time() - began < 4
     async with asyncio.timeout(10):
-        while await sample(process, 'ephemeral_tokens_expired_total') < 1:  # noqa: ASYNC110 - nothing else tells
+        while await sample(process, "ephemeral_tokens_expired_total") < 1:  # noqa: ASYNC110 - nothing else tells
             await asyncio.sleep(0.05)
     assert (await refusal(process, brief.target, BROWSER))[0] == 401
     await process.kill()
@@ -117,7 +127,10 @@ async def test_jump(
 def _check_log(process: GatewayProcess, seconds: int) -> None:
     lines = [json.loads(line) for line in process.lines]
     calls = [line for line in lines if line["event"] == "request.finished"]
-    ages = [datetime.fromisoformat(line["timestamp"]).timestamp() - datetime.now(UTC).timestamp() for line in calls]
+    ages = [
+        datetime.fromisoformat(line["timestamp"]).timestamp() - datetime.now(UTC).timestamp()
+        for line in calls
+    ]
     assert abs(ages[0]) < 60
     assert abs(ages[-1] - seconds) < 60
     assert all(0 <= line["seconds"] < 60 for line in lines if "seconds" in line)

@@ -49,7 +49,7 @@ async def start_poor(tmp_path: Path) -> AsyncIterator[Start]:
 
 
 async def one_call(process: GatewayProcess) -> int:
-    """Connect, call and stay; the status, or REFUSED where the connection was not taken or ended unanswered."""
+    """Connect, call and stay; the status, or REFUSED where the connection was not taken or ended."""
     try:
         client = await process.client()
         await client.send(request("GET", "/echo", GOOD))

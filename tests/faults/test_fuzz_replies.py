@@ -35,13 +35,24 @@ REPLIES = [
     OK + EVENTS + b"Transfer-Encoding: chunked\r\n\r\n" + b"b\r\ndata: one\n\n\r\n" * 3 + b"0\r\n\r\n",
     b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK + b"Content-Length: 5\r\n\r\nhello",
     b"HTTP/1.1 204 No Content\r\n\r\n",
-    b"HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\n\r\n",
+    b'HTTP/1.1 304 Not Modified\r\nETag: "a"\r\n\r\n',
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nbytes",
     b"HTTP/1.0 200 OK\r\nKeep-Alive: timeout=5\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello",
 ]
-WORDS = (b"HTTP/1.1 ", b"HTTP/1.1 100 Continue\r\n\r\n", b"200", b"Content-Length: 3\r\n", b"Content-Length: 0\r\n",
-         b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: gzip, chunked\r\n", b"Connection: close\r\n",
-         b"Keep-Alive: timeout=0\r\n", b"0\r\n\r\n", b"\r\n 5\r\n", SMUGGLED)  # fmt: skip
+WORDS = (
+    b"HTTP/1.1 ",
+    b"HTTP/1.1 100 Continue\r\n\r\n",
+    b"200",
+    b"Content-Length: 3\r\n",
+    b"Content-Length: 0\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Transfer-Encoding: gzip, chunked\r\n",
+    b"Connection: close\r\n",
+    b"Keep-Alive: timeout=0\r\n",
+    b"0\r\n\r\n",
+    b"\r\n 5\r\n",
+    SMUGGLED,
+)
 
 
 class OneReply:
@@ -172,4 +183,3 @@ def single(answer: bytes, raw: bytes) -> bool:
     while head.startswith(b"HTTP/1.1 1"):
         head, _, body = body.partition(b"\r\n\r\n")
     return b"\nHTTP/1." not in head and not body.startswith(b"HTTP/1.")
-

@@ -1,4 +1,4 @@
-"""Thousands of broken requests against a gateway: each is answered or dropped, and no other client notices."""
+"""Thousands of broken requests: each is answered or dropped, and no other client notices."""
 
 from __future__ import annotations
 
@@ -27,10 +27,26 @@ routes:
   - {name: events, path: /events/stream, upstream: backend, access: upstream, stream: {}}
   - {name: everything, path: /*, upstream: backend}
 """
-WORDS = (b"GET ", b"HTTP/1.1", b"HTTP/1.0", b"Host: a\r\n", b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n",
-         b"Connection: close\r\n", b"Connection: X-VX11-Token\r\n", b"Upgrade: websocket\r\n", b"Expect: 100-continue\r\n",
-         b"X-Forwarded-For: 1.2.3.4\r\n", b"TRACE", b"/../", b"//", b"\\", b"http://evil/", b"?token=",
-         b"5\r\nhello\r\n0\r\n\r\n")  # fmt: skip
+WORDS = (
+    b"GET ",
+    b"HTTP/1.1",
+    b"HTTP/1.0",
+    b"Host: a\r\n",
+    b"Content-Length: 5\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Connection: close\r\n",
+    b"Connection: X-VX11-Token\r\n",
+    b"Upgrade: websocket\r\n",
+    b"Expect: 100-continue\r\n",
+    b"X-Forwarded-For: 1.2.3.4\r\n",
+    b"TRACE",
+    b"/../",
+    b"//",
+    b"\\",
+    b"http://evil/",
+    b"?token=",
+    b"5\r\nhello\r\n0\r\n\r\n",
+)
 
 
 def good_requests() -> list[bytes]:
@@ -63,7 +79,7 @@ async def play(port: int, reads: list[bytes]) -> bytes:
 
 
 async def test_requests(start_gateway: StartGateway) -> None:
-    """Never a 500, never a traceback, never a request that the upstream can't read; the next one is served."""
+    """No 500, no traceback, no request that the upstream can't read; the next one is served."""
     recorder = Recorder()
     await recorder.start()
     gateway = await start_gateway(configuration(recorder.port, limits=LIMITS, routes=ROUTES))

@@ -77,7 +77,7 @@ class Callers:
 
 
 async def test_calls(start_gateway: StartGateway, server: EventServer) -> None:
-    """While an upstream is dead calls fail at once and cleanly; when it is back they succeed, and nothing is left."""
+    """While an upstream is dead calls fail at once and cleanly; when it is back they succeed."""
     gateway = await start_gateway(configuration(server.port, routes=ROUTES, timeouts="response: 5s"))
     callers = Callers(gateway)
     async with asyncio.TaskGroup() as tasks:

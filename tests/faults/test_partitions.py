@@ -1,4 +1,4 @@
-"""A silent partition between gateway and upstream: every wait has its bound, and all is well once it heals."""
+"""A silent partition before the upstream: every wait has its bound, and all is well once it heals."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def heals(partition: Partition, gateway: RunningGateway) -> None:
 async def test_while_waiting_for_a_head(
     gateway: RunningGateway, partition: Partition, upstream: ScriptedUpstream
 ) -> None:
-    """A reply that is lost on the way is 504 after `response`, and so is every later call, kept connection or not."""
+    """A reply that is lost on the way is 504 after `response`, and so is every later call."""
     assert (await gateway.call("/echo")).status == 200
     call = asyncio.ensure_future(gateway.call("/slow-head", method="POST", body=b"x"))
     await upstream.next()

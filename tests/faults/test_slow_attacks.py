@@ -107,7 +107,7 @@ async def test_silent_connections(start_instance: StartInstance, upstream: Scrip
 
 @pytest.mark.slow
 async def test_replies_that_nobody_reads(start_instance: StartInstance, upstream: ScriptedUpstream) -> None:
-    """Clients that ask for much and read nothing end after `write_timeout`, and so does what was done for them."""
+    """Clients that ask for much and read nothing end after `write_timeout`, and so do their replies."""
     process = await started(start_instance, upstream)
     async with bystander(process):
         clients = [await process.client(limit=1024) for _ in range(READERS)]

@@ -57,7 +57,11 @@ def by_value(fault: Fault) -> str:
 
 
 async def gateway_before(
-    start_gateway: StartGateway, start_proxy: StartProxy, upstream: ScriptedUpstream, plan: Plan, timeouts: str = SHORT
+    start_gateway: StartGateway,
+    start_proxy: StartProxy,
+    upstream: ScriptedUpstream,
+    plan: Plan,
+    timeouts: str = SHORT,
 ) -> tuple[RunningGateway, FaultProxy]:
     """Start a gateway whose upstream is behind a proxy."""
     proxy = await start_proxy(upstream.port, plan)
@@ -187,7 +191,7 @@ async def test_kept_connection(
 async def test_stalled_stream(
     start_gateway: StartGateway, start_proxy: StartProxy, upstream: ScriptedUpstream
 ) -> None:
-    """A stream whose upstream falls silent ends after `idle_timeout`, heartbeats or not, and is not dressed up."""
+    """A stream whose upstream falls silent is cut after `idle_timeout`, heartbeats or not."""
     gateway, proxy = await gateway_before(start_gateway, start_proxy, upstream, Plan())
     client = await gateway.client()
     await client.send(request("GET", "/sse", GOOD))

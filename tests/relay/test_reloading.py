@@ -36,12 +36,15 @@ class Edited:
         self.applied: list[Settings] = []
         self.refusal: Exception | None = None
         self.threads: list[threading.Thread] = []
+        self.at_work = self.most_at_work = 0
         self.reloader = Reloader(
             front.relay, load=self._load, build=self._build, apply=self._apply, grace_seconds=GRACE
         )
 
     def _load(self) -> Settings:
         self.threads.append(threading.current_thread())
+        self.at_work += 1
+        self.most_at_work = max(self.most_at_work, self.at_work)
         return load_text(self.text, source=Path("tentaculo.yaml"), environ={})
 
     def _build(self, settings: Settings, previous: Snapshot) -> Snapshot:
@@ -59,6 +62,7 @@ class Edited:
         assert settings is not self.front.relay.snapshot.settings
         self.applied.append(settings)
         await asyncio.sleep(0)
+        self.at_work -= 1
         if self.refusal is not None:
             raise self.refusal
 
@@ -160,7 +164,7 @@ async def test_one_after_another(running: Edited) -> None:
     """Reloads asked for at once do not meet."""
     results = await asyncio.gather(*(running.reloader.reload() for _ in range(4)))
     assert all(result.changes is not None for result in results)
-    assert len(running.applied) == 4
+    assert (len(running.applied), running.most_at_work) == (4, 1)
 
 
 async def test_interpreter_is_left_as_it_was(running: Edited) -> None:

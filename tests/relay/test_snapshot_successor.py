@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import replace
+from typing import Any
 
 from tentaculo.config.settings import Server, Settings, StreamSettings, Timeouts, UpstreamSettings
 from tentaculo.relay.plan import RoutePlan
@@ -67,7 +68,8 @@ def test_plans_are_found_by_what_they_do() -> None:
 def test_nothing_holds_an_old_one() -> None:
     """A successor has none of it but what it took over, so that it goes without a collection."""
     before = build(BEFORE)
-    gone = [weakref.ref(before), *map(weakref.ref, before.plans.values())]
+    gone: list[weakref.ref[Any]] = [weakref.ref(before)]
+    gone += [weakref.ref(plan) for plan in before.plans.values()]
     after = build(BEFORE, before)
     del before
     assert [one() for one in gone] == [None] * 3

@@ -10,7 +10,9 @@ from tests.fakes.clock import Clock
 CALM = Level(100.0, 20, 9, 0)
 
 
-def result(*, after: Level = CALM, failed: int = 0, reloads: int = 5, complaints: tuple[str, ...] = ()) -> Result:
+def result(
+    *, after: Level = CALM, failed: int = 0, reloads: int = 5, complaints: tuple[str, ...] = ()
+) -> Result:
     """Return what a soak found."""
     outcomes = Outcomes(Clock())
     outcomes.succeeded("calls")
