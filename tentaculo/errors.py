@@ -5,8 +5,8 @@
     │              MethodNotAllowed RequestTimeout BodyTooLarge TargetTooLong ExpectationFailed
     │              HeadersTooLarge CrossSite OriginNotAllowed TooManyTokens TooManyOpenings
     │              TooManyStreamsHere TooManyRequests
-    ├── gateway:   InternalError RouteDisabled RouteRemoved TooManyConnections TooManyStreams Draining
-    │              VersionNotSupported TokenStoreAway TokenStoreAtLimit
+    ├── gateway:   InternalError Overloaded RouteDisabled RouteRemoved TooManyConnections TooManyStreams
+    │              Draining VersionNotSupported TokenStoreAway TokenStoreAtLimit
     └── upstream:  UpstreamUnreachable UpstreamTimeout UpstreamProtocolError
                    UpstreamRedirect NotAnEventStream StreamUnavailable
                    UpstreamUnavailable UpstreamBusy
@@ -262,6 +262,14 @@ class TooManyConnections(GatewayError):
     status = 503
     code = "too_many_connections"
     title = "Too many connections"
+
+
+class Overloaded(GatewayError):
+    """The gateway lacks descriptors, ports or memory for another connection."""
+
+    status = 503
+    code = "overloaded"
+    title = "The gateway has too much to do"
 
 
 class TooManyStreams(GatewayError):

@@ -42,6 +42,7 @@ CONTRACT: list[tuple[type[GatewayError], int, str]] = [
     (errors.NotAnEventStream, 502, "not_an_event_stream"),
     (errors.RouteDisabled, 503, "route_disabled"),
     (errors.RouteRemoved, 503, "route_removed"),
+    (errors.Overloaded, 503, "overloaded"),
     (errors.TooManyConnections, 503, "too_many_connections"),
     (errors.TooManyStreams, 503, "too_many_streams"),
     (errors.StreamUnavailable, 503, "stream_unavailable"),

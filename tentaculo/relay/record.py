@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tentaculo.access.guard import BY_QUERY
+from tentaculo.errors import Overloaded
 
 if TYPE_CHECKING:
     from tentaculo.access.principals import Principal
@@ -73,6 +74,9 @@ class Record:
         event = self._event(secrets, status, seconds)
         if self.error is not None:
             self._count_fault()
+            if isinstance(self.error, Overloaded):
+                relay.log_overload(event)
+                return
         elif self.client_gone or self.stalled:
             event["code"] = "client_gone" if self.client_gone else "slow_client"
         elif served is None:  # a health check

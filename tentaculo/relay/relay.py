@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import web
 
@@ -19,6 +20,7 @@ from tentaculo.relay.request import Request
 from tentaculo.relay.shared_streams import SharedStreams
 from tentaculo.relay.snapshot import Snapshot
 from tentaculo.relay.streams import Streams
+from tentaculo.telemetry.line_limit import LineLimit
 from tentaculo.telemetry.logs import Logs
 from tentaculo.telemetry.metrics import Metrics
 from tentaculo.upstream.deadlines import Deadlines
@@ -47,12 +49,14 @@ class Relay:
     all_over: asyncio.Future[None] | None = None
     spread: Callable[[], float] = random.random  # noqa: S311 - spreads ends, keeps no secret
     shared: SharedStreams = field(init=False)
+    overload: LineLimit = field(init=False)
     _open: set[Exchange] = field(default_factory=set)
     _releases: set[asyncio.Task[None]] = field(default_factory=set)
     _late: set[asyncio.Task[Redeemed]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.shared = SharedStreams(self)
+        self.overload = LineLimit(self.clock)
 
     def handle(self, request: Request) -> Awaitable[web.StreamResponse]:
         """Answer one request, in a task that may wait."""
@@ -147,15 +151,27 @@ class Relay:
         if error.status == 503:
             self.metrics.connection_refused(error.reason)
         self.snapshot.unrouted.request_finished("other", error.status, 0.0)
-        self.logs.logger.info(
-            "request.finished",
-            request_id=request_id,
-            client=peer.address,
-            status=error.status,
-            code=error.code,
-            reason=error.reason,
-        )
+        event: dict[str, Any] = {
+            "request_id": request_id,
+            "client": peer.address,
+            "status": error.status,
+            "code": error.code,
+            "reason": error.reason,
+        }
+        if error.status != 503:
+            self.logs.event("info", "request.finished", event)
+        else:
+            self.log_overload(event)
         return problem(error, request_id, keep_alive=False)
+
+    def log_overload(self, event: dict[str, Any]) -> None:
+        """Log what failed because there is too much of everything; a few of those say enough."""
+        if not self.overload.admits():
+            return
+        suppressed = self.overload.take_suppressed()
+        if suppressed:
+            event["suppressed"] = suppressed
+        self.logs.event("info", "request.finished", event)
 
     def connection_opened(self) -> None:
         """Count a client's connection."""

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 
 import httptools
 
-from tentaculo.errors import GatewayError, UpstreamProtocolError, UpstreamTimeout, UpstreamUnreachable
+from tentaculo.errors import (
+    GatewayError,
+    Overloaded,
+    UpstreamProtocolError,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
 
+_SOON = (("Retry-After", "1"),)
 _TABLE: tuple[tuple[type[BaseException], type[GatewayError], str], ...] = (
     (TimeoutError, UpstreamTimeout, "connect_timeout"),
     (asyncio.TimeoutError, UpstreamTimeout, "connect_timeout"),
@@ -23,9 +31,16 @@ _TABLE: tuple[tuple[type[BaseException], type[GatewayError], str], ...] = (
     (OSError, UpstreamUnreachable, "unreachable"),
 )
 
+# What the gateway itself lacks; no server is to blame.
+_OWN_LACKS = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EAGAIN}
+)
+
 
 def translate(fault: BaseException) -> GatewayError:
     """Return the gateway's error for a fault; its reason is a fixed word, never the fault's text."""
+    if isinstance(fault, OSError) and fault.errno in _OWN_LACKS:
+        return Overloaded("resources", headers=_SOON)
     for kind, error, reason in _TABLE:
         if isinstance(fault, kind):
             return error(reason)

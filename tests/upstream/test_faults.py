@@ -9,7 +9,13 @@ import ssl
 import httptools
 import pytest
 
-from tentaculo.errors import GatewayError, UpstreamProtocolError, UpstreamTimeout, UpstreamUnreachable
+from tentaculo.errors import (
+    GatewayError,
+    Overloaded,
+    UpstreamProtocolError,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
 from tentaculo.upstream.faults import translate
 
 SECRET = "token=S3cr3t-text"
@@ -23,7 +29,7 @@ TABLE = {
     "broken pipe": (BrokenPipeError(errno.EPIPE, SECRET), UpstreamUnreachable, "unreachable"),
     "no route": (OSError(errno.EHOSTUNREACH, SECRET), UpstreamUnreachable, "unreachable"),
     "no such name": (socket.gaierror(-2, SECRET), UpstreamUnreachable, "unresolved"),
-    "no descriptors": (OSError(errno.EMFILE, SECRET), UpstreamUnreachable, "unreachable"),
+    "no descriptors": (OSError(errno.EMFILE, SECRET), Overloaded, "resources"),
     "upgrade": (httptools.HttpParserUpgrade(10), UpstreamProtocolError, "upgrade"),
     "parser": (httptools.HttpParserError(SECRET), UpstreamProtocolError, "parse"),
     "status": (httptools.HttpParserInvalidStatusError(SECRET), UpstreamProtocolError, "parse"),

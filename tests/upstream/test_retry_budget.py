@@ -16,7 +16,7 @@ def spent(budget: RetryBudget, most: int = 10_000) -> int:
 
 
 def test_quiet_upstreams_have_a_few() -> None:
-    """Without any calls there are three, and three more in ten seconds, never more at once."""
+    """Without any calls there are ten, and ten more in ten seconds, never more at once."""
     clock = Clock()
     budget = RetryBudget(0.2, clock)
     assert spent(budget) == FLOOR
