@@ -16,6 +16,8 @@ CALLERS = 8
 RELAYED = 20
 SHARED = 20
 PAUSE_SECONDS = 0.02
+AGAIN_SECONDS = 0.25
+ROUND_SECONDS = 0.2  # a token that ended is remembered for a minute
 PATIENCE_SECONDS = 10.0
 BODY = b"x" * 2000
 Work = Callable[[aiohttp.ClientSession, int], Awaitable[None]]
@@ -77,6 +79,7 @@ class Load:
                 await work(session, number)
             except FAULTS as fault:
                 self._outcomes.fell_through(kind, began, f"{type(fault).__name__}: {fault}")
+                await asyncio.sleep(AGAIN_SECONDS)
             else:
                 self._outcomes.succeeded(kind)
             await asyncio.sleep(PAUSE_SECONDS)
@@ -122,6 +125,7 @@ class Load:
         async with session.get("/events/minted", params={"token": unused}) as refused:
             _expect(401, refused)
         await self._issue(session, fields)  # and leave it to expire
+        await asyncio.sleep(ROUND_SECONDS)
 
     async def _issue(self, session: aiohttp.ClientSession, fields: dict[str, str]) -> str:
         async with session.post("/tokens/minted", headers=fields) as answer:

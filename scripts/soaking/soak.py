@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import secrets
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -30,6 +31,7 @@ REST_SECONDS = 30.0
 SETTLE_SECONDS = 3.0
 START_SECONDS = 20.0
 END_SECONDS = 15.0
+OWN_PORTS = 20_000, 32_000
 
 
 class SoakFailed(Exception):
@@ -175,9 +177,13 @@ def _is_calm(line: str) -> bool:
 
 
 def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        found = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [one.getsockname()[1] for one in found]
+    """Return ports that nobody has, and that the system gives to nobody who leaves the choice to it."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(*OWN_PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.append(port)
+    return found
 
 
 async def soak(seconds: float) -> Result:

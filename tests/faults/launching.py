@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -35,10 +36,13 @@ async def launch(
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on, for gateways that can't tell theirs."""
-    with ExitStack() as stack:
-        found = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [one.getsockname()[1] for one in found]
+    """Return ports that nobody has or gets unasked, for gateways that can't tell theirs."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(20_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.append(port)
+    return found
 
 
 async def accepts(process: GatewayProcess, seconds: float = 20.0) -> None:

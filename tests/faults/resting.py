@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from tests.fakes.client import RawClient, request
 from tests.fakes.messages import Cut
 from tests.functional.running import RunningGateway
-from tests.functional.tokens import Front, scrape
+from tests.functional.tokens import Front
 
 OPEN = ("tentaculo_streams_open{", "tentaculo_shared_streams_open{", "tentaculo_shared_stream_clients{")
 CONNECTIONS = "tentaculo_connections_open "
@@ -16,13 +17,22 @@ CONNECTIONS = "tentaculo_connections_open "
 async def still_open(front: Front, *, clients: int = 0) -> list[str]:
     """Return the samples of things that are open and should not be; one word while it can't be asked."""
     try:
-        lines = (await scrape(front)).body.decode().splitlines()
+        lines = (await _metrics(front)).splitlines()
     except (Cut, ConnectionError):
         return ["unanswered"]
     left = [line for line in lines if line.startswith(OPEN) and float(line.rsplit(" ", 1)[1])]
     return left + [
         line for line in lines if line.startswith(CONNECTIONS) and float(line[len(CONNECTIONS) :]) > clients
     ]
+
+
+async def _metrics(front: Front) -> str:
+    client = await RawClient.connect("127.0.0.1", front.admin_port)
+    try:
+        await client.send(request("GET", "/metrics", [("Connection", "close")]))
+        return (await client.reply()).body.decode()
+    finally:
+        client.leave()
 
 
 async def comes_to_rest(front: Front, *, clients: int = 0, seconds: float = 5.0) -> None:

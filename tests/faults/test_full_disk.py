@@ -26,17 +26,23 @@ DROPPED = "tentaculo_log_lines_dropped_total"
 Start = Callable[[Path], Awaitable[GatewayProcess]]
 
 
-@pytest.fixture
-async def start_logging_to(tmp_path: Path, upstream: ScriptedUpstream) -> AsyncIterator[Start]:
-    """Start gateways whose standard output is a file."""
+@pytest.fixture(params=["stdout", "log.file"])
+async def start_logging_to(
+    request: pytest.FixtureRequest, tmp_path: Path, upstream: ScriptedUpstream
+) -> AsyncIterator[Start]:
+    """Start gateways whose log is a file, by their own doing or as their standard output."""
     async with AsyncExitStack() as stack:
 
         async def start(log: Path) -> GatewayProcess:
             file, (port, admin_port) = tmp_path / "tentaculo.yaml", free_ports(2)
             text = configuration(upstream.port).replace("listen: 127.0.0.1:0", f"listen: 127.0.0.1:{port}")
-            file.write_text(text.replace("admin: 127.0.0.1:0", f"admin: 127.0.0.1:{admin_port}"))
+            text = text.replace("admin: 127.0.0.1:0", f"admin: 127.0.0.1:{admin_port}")
+            if request.param == "log.file":
+                text = text.replace("format: json", f"format: json, file: {log}")
+            file.write_text(text)
             with log.open("ab") as target:
-                process = await launch(file, stdout=target)
+                stdout = target if request.param == "stdout" else asyncio.subprocess.DEVNULL
+                process = await launch(file, stdout=stdout)
             stack.push_async_callback(end, process)
             process.port, process.admin_port = port, admin_port
             await accepts(process)

@@ -37,6 +37,12 @@ async def server() -> AsyncIterator[EventServer]:
     await server.kill()
 
 
+def before(server: EventServer, timeouts: str = "") -> str:
+    """Configure a gateway that soon tries again."""
+    text = configuration(server.port, routes=ROUTES, timeouts=timeouts)
+    return text.replace("timeouts:", "breaker: {open_for: 1s}, timeouts:")
+
+
 class Callers:
     """Clients that call one after the other; `seen` counts what they got by status, 0 for a cut."""
 
@@ -78,7 +84,7 @@ class Callers:
 
 async def test_calls(start_gateway: StartGateway, server: EventServer) -> None:
     """While an upstream is dead calls fail at once and cleanly; when it is back they succeed."""
-    gateway = await start_gateway(configuration(server.port, routes=ROUTES, timeouts="response: 5s"))
+    gateway = await start_gateway(before(server, "response: 5s"))
     callers = Callers(gateway)
     async with asyncio.TaskGroup() as tasks:
         for number in range(CALLERS):
@@ -97,7 +103,7 @@ async def test_calls(start_gateway: StartGateway, server: EventServer) -> None:
 
 async def test_streams(start_gateway: StartGateway, server: EventServer) -> None:
     """Streams of a killed upstream are cut, none looks whole, and clients that come back are served."""
-    gateway = await start_gateway(configuration(server.port, routes=ROUTES))
+    gateway = await start_gateway(before(server))
     for life in (1, 2):
         clients = [await gateway.client() for _ in range(STREAMS)]
         for client in clients:
@@ -120,7 +126,7 @@ async def test_streams(start_gateway: StartGateway, server: EventServer) -> None
 
 async def test_stopped(start_gateway: StartGateway, server: EventServer) -> None:
     """An upstream that hangs, its system still accepting, costs each call its `response` time and no more."""
-    gateway = await start_gateway(configuration(server.port, routes=ROUTES, timeouts="response: 500ms"))
+    gateway = await start_gateway(before(server, "response: 500ms"))
     assert (await gateway.call("/control/state")).status == 200
     process = server._process
     assert process is not None

@@ -39,6 +39,7 @@ async def partition(request: pytest.FixtureRequest, upstream: ScriptedUpstream) 
 async def gateway(start_gateway: StartGateway, partition: Partition) -> RunningGateway:
     """A gateway on this side of it."""
     text = configuration(9, routes=ROUTES, timeouts=TIMEOUTS)
+    text = text.replace("timeouts:", "breaker: {open_for: 1s}, timeouts:")
     return await start_gateway(text.replace("127.0.0.1:9'", f"{partition.address}'"))
 
 

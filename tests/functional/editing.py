@@ -16,7 +16,7 @@ from tests.functional.tokens import ADMIN, ADMIN_TOKEN
 
 EVENTS = "{name: events, path: /sse/events, upstream: backend, stream: {}}"
 OTHER = "{name: other, path: /sse/other, upstream: backend, stream: {}}"
-REST = "{name: rest, path: /*, upstream: backend}"
+REST = "{name: rest, path: /*, upstream: backend, cors: {origins: ['*']}}"
 PRINCIPAL = f"{{name: operator-ui, token: {TOKEN}}}"
 REPORTS = ("config.reloaded", "config.rejected")
 

@@ -6,7 +6,7 @@ import weakref
 from dataclasses import replace
 from typing import Any
 
-from tentaculo.config.settings import Server, Settings, StreamSettings, Timeouts, UpstreamSettings
+from tentaculo.config.settings import CorsSettings, Server, Settings, StreamSettings, Timeouts, UpstreamSettings
 from tentaculo.relay.plan import RoutePlan
 from tentaculo.relay.snapshot import Snapshot, build_snapshot
 from tentaculo.telemetry.metrics import Metrics
@@ -67,10 +67,13 @@ def test_plans_are_found_by_what_they_do() -> None:
 
 def test_nothing_holds_an_old_one() -> None:
     """A successor has none of it but what it took over, so that it goes without a collection."""
-    before = build(BEFORE)
+    cors = CorsSettings(origins=("*",))
+    settings = replace(BEFORE, routes=tuple(replace(route, cors=cors) for route in BEFORE.routes))
+    before = build(settings)
     gone: list[weakref.ref[Any]] = [weakref.ref(before)]
-    gone += [weakref.ref(plan) for plan in before.plans.values()]
-    after = build(BEFORE, before)
+    # Of a plan that is compiled there is no weak reference, but of what it alone has.
+    gone += [weakref.ref(plan.cors) for plan in before.plans.values() if plan.cors is not None]
+    after = build(settings, before)
     del before
     assert [one() for one in gone] == [None] * 3
     assert len(after.plans) == 2
