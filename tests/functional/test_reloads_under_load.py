@@ -79,7 +79,7 @@ async def test_old_snapshots_are_freed(gateway: EditedGateway, upstream: Scripte
     gc.disable()
     try:
         for number in range(5):
-            rest = REST.replace("}", f", timeouts: {{response: {number + 1}s}}}}")
+            rest = REST.removesuffix("}") + f", timeouts: {{response: {number + 1}s}}}}"
             swap(gateway.file, edited(upstream.port, EVENTS, *many, rest, extra=LIMITS))
             assert (await gateway.reload()).status == 200
             snapshots.append(weakref.ref(relay.snapshot))

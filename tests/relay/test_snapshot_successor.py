@@ -6,7 +6,14 @@ import weakref
 from dataclasses import replace
 from typing import Any
 
-from tentaculo.config.settings import CorsSettings, Server, Settings, StreamSettings, Timeouts, UpstreamSettings
+from tentaculo.config.settings import (
+    CorsSettings,
+    Server,
+    Settings,
+    StreamSettings,
+    Timeouts,
+    UpstreamSettings,
+)
 from tentaculo.relay.plan import RoutePlan
 from tentaculo.relay.snapshot import Snapshot, build_snapshot
 from tentaculo.telemetry.metrics import Metrics
