@@ -94,7 +94,9 @@ class Reloader:
             return await asyncio.to_thread(prepare)
         finally:
             sys.setswitchinterval(interval)
+            # All that there is grows old without being looked through, and may still become garbage.
             gc.freeze()
+            gc.unfreeze()
             gc.enable()
 
     def _rejected(self, problems: tuple[str, ...]) -> Reloaded:

@@ -175,6 +175,23 @@ async def test_interpreter_is_left_as_it_was(running: Edited) -> None:
     assert sys.getswitchinterval() == interval
 
 
+class Ring:
+    """Something that holds itself, as open connections do."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+async def test_what_was_there_may_still_become_garbage(running: Edited) -> None:
+    """A reload puts nothing out of the collector's reach, or each one would cost memory for ever."""
+    ring = Ring()
+    gone = weakref.ref(ring)
+    await running.reloader.reload()
+    del ring
+    gc.collect()
+    assert gone() is None
+
+
 CHANGED = OTHER.replace("stream: {}", "stream: {heartbeat: 1h}")
 GONE = {"removed": (EVENTS, REST), "changed": (EVENTS, CHANGED, REST)}
 
