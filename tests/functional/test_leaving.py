@@ -53,7 +53,7 @@ async def test_gone_while_connecting(
     gateway = await start_gateway(configuration(full_backlog.port, timeouts="connect: 30s"))
     client = await gateway.client()
     await client.send(request("GET", "/echo", GOOD))
-    await eventually(lambda: full_backlog.attempts() == 1, 2)
+    await eventually(lambda: full_backlog.attempts() == 1, 10)
     await leave(client, politely=politely)
     await eventually(lambda: full_backlog.attempts() == 0, 1)
     event = await gateway.logs.wait_for("request.finished", seconds=1)

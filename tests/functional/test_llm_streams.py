@@ -204,7 +204,7 @@ async def test_left_while_connecting(
     gateway = await start_gateway(configuration(full_backlog.port, routes=ROUTES, timeouts="connect: 30s"))
     client = await gateway.client()
     await client.send(prompt(f"/sse/{kind}"))
-    await eventually(lambda: full_backlog.attempts() == 1, 2)
+    await eventually(lambda: full_backlog.attempts() == 1, 10)
     await leave(client, politely=politely)
     await eventually(lambda: full_backlog.attempts() == 0, 1)
     assert (await gateway.logs.wait_for("request.finished"))["code"] == "client_gone"
