@@ -20,7 +20,6 @@ from tentaculo.relay.relay import Relay
 from tentaculo.relay.snapshot import Snapshot
 
 GRACE_SECONDS = 5.0
-MANY_ROUTES = 2_000
 # How long another thread may hold the interpreter; calls wait for it at each of their steps.
 SWITCH_SECONDS = 0.0001
 PIECES_A_TURN = 200
@@ -95,8 +94,9 @@ class Reloader:
             return await asyncio.to_thread(prepare)
         finally:
             sys.setswitchinterval(interval)
-            if len(previous.settings.routes) > MANY_ROUTES:
-                _grow_old()
+            # All that there is grows old without being looked through, and may still become garbage.
+            gc.freeze()
+            gc.unfreeze()
             gc.enable()
 
     def _rejected(self, problems: tuple[str, ...]) -> Reloaded:
@@ -155,15 +155,6 @@ class Reloader:
         for handle in self._graces:
             handle.cancel()
         self._graces.clear()
-
-
-def _grow_old() -> None:
-    """Make all that there is old, without looking through it; that would stop every call.
-
-    It starts the collector's counts anew, so where reloads are quick and often it would hardly ever run.
-    """
-    gc.freeze()
-    gc.unfreeze()
 
 
 def _told(found: Changes) -> dict[str, object]:
