@@ -67,7 +67,7 @@ class Gateway:
         self._deadlines = Deadlines()
         self._stream_deadlines = Deadlines(tick=STREAM_TICK_SECONDS)
         self._standings = Standings()
-        self._snapshot = build_snapshot(
+        self._first: Snapshot | None = build_snapshot(
             settings,
             metrics=self._metrics,
             deadlines=self._deadlines,
@@ -113,7 +113,7 @@ class Gateway:
     async def _listen(self) -> None:
         settings, loop = self._settings, asyncio.get_running_loop()
         relay = self._relay = Relay(
-            snapshot=self._snapshot,
+            snapshot=self._current,
             logs=self._logs,
             metrics=self._metrics,
             streams=Streams(settings.limits.streams),
@@ -121,6 +121,7 @@ class Gateway:
             deadlines=self._stream_deadlines,
             loop=loop,
         )
+        self._first = None  # as any other it is freed once a reload has replaced it
         relay.snapshot.start()
         await self._tokens.start(self._heard)
         listener = self._listener = Listener(
@@ -144,7 +145,10 @@ class Gateway:
 
     @property
     def _current(self) -> Snapshot:
-        return self._snapshot if self._relay is None else self._relay.snapshot
+        if self._relay is not None:
+            return self._relay.snapshot
+        assert self._first is not None
+        return self._first
 
     def reload_soon(self) -> None:
         """Begin to reload the configuration, and wait for nothing."""

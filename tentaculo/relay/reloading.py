@@ -20,6 +20,7 @@ from tentaculo.relay.relay import Relay
 from tentaculo.relay.snapshot import Snapshot
 
 GRACE_SECONDS = 5.0
+MANY_OBJECTS = 200_000  # to look through them takes about 20 ms
 # How long another thread may hold the interpreter; calls wait for it at each of their steps.
 SWITCH_SECONDS = 0.0001
 PIECES_A_TURN = 200
@@ -94,9 +95,8 @@ class Reloader:
             return await asyncio.to_thread(prepare)
         finally:
             sys.setswitchinterval(interval)
-            # All that there is grows old without being looked through, and may still become garbage.
-            gc.freeze()
-            gc.unfreeze()
+            if gc.get_count()[0] > MANY_OBJECTS:
+                _grow_old()
             gc.enable()
 
     def _rejected(self, problems: tuple[str, ...]) -> Reloaded:
@@ -155,6 +155,15 @@ class Reloader:
         for handle in self._graces:
             handle.cancel()
         self._graces.clear()
+
+
+def _grow_old() -> None:
+    """Make all that there is old, without looking through it; that would stop every call.
+
+    It starts the collector's counts anew, so where reloads are quick and often it would hardly ever run.
+    """
+    gc.freeze()
+    gc.unfreeze()
 
 
 def _told(found: Changes) -> dict[str, object]:

@@ -127,6 +127,7 @@ async def test_streams_of_who_may_not_any_more(
     await gateway.edit(edited(upstream.port, principals=principals))
     assert b"revoked" in await theirs.until(b"0\r\n\r\n")
     assert (await gateway.logs.wait_for("stream.ended"))["end_reason"] == "revoked"
+    await upstream.exchanges[0].finished.wait()  # or it takes the event
     await goes_on(upstream, other)
     assert len(gateway.logs.named("stream.ended")) == 1
 

@@ -14,6 +14,7 @@ import pytest
 
 from tentaculo.config.loader import load_text
 from tentaculo.config.settings import Settings
+from tentaculo.relay import reloading
 from tentaculo.relay.reloading import NAMES_TOLD, NotApplied, Reloaded, Reloader
 from tentaculo.relay.snapshot import Snapshot, build_snapshot
 from tests.fakes.client import RawClient, request
@@ -190,6 +191,20 @@ async def test_what_was_there_may_still_become_garbage(running: Edited) -> None:
     del ring
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.parametrize("many", [False, True])
+async def test_the_collector_counts_on(many: bool, running: Edited, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its counts start anew only where there is too much to look through, or quick reloads would stop it."""
+    monkeypatch.setattr(reloading, "MANY_OBJECTS", 10 if many else 10_000_000)
+    thresholds = gc.get_threshold()
+    gc.set_threshold(10_000_000)
+    try:
+        kept: list[list[int]] = [[] for _ in range(5000)]
+        await running.reloader.reload()
+        assert (gc.get_count()[0] < len(kept)) is many
+    finally:
+        gc.set_threshold(*thresholds)
 
 
 CHANGED = OTHER.replace("stream: {}", "stream: {heartbeat: 1h}")
