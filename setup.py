@@ -52,6 +52,7 @@ COMPILED = (
     "relay/event_log",
     "relay/exchange",
     "relay/open_stream",
+    "relay/own_replies",
     "relay/plan",
     "relay/problem",
     "relay/record",

@@ -19,6 +19,7 @@ from tentaculo.access.stores import make_store, rate_store
 from tentaculo.access.upkeep import Upkeep
 from tentaculo.admin.api import AdminApi
 from tentaculo.admin.app import build_app
+from tentaculo.admin.console import Console
 from tentaculo.admin.lists import Lists
 from tentaculo.config.settings import Settings
 from tentaculo.config.watching import Watch
@@ -158,7 +159,7 @@ class Gateway:
             task.add_done_callback(self._reloads.discard)
 
     async def _watch(self, reloader: Reloader) -> None:
-        async for _ in Watch(lambda: self._current.settings.files).changes():
+        async for _ in Watch(lambda: reloader.files).changes():
             await reloader.reload()
 
     def _read(self) -> Settings:
@@ -275,13 +276,14 @@ class Gateway:
             self._relay.revoked(principal)
 
     def _admin_app(self, relay: Relay, reloader: Reloader) -> web.Application:
+        console = Console(relay, problems=lambda: reloader.problems, census=self._census)
         api = AdminApi(
             lambda: relay.snapshot.settings.admin_digest,
             revoke=lambda name, seconds: self._tokens.revoke(name, block=seconds),
             is_principal=lambda name: name in relay.snapshot.outline.principals,
             reload=reloader.reload,
-            outline=lambda: (relay.snapshot.outline, relay.streams.by_route()),
-            paths=Lists(relay).paths(),
+            outline=lambda: (relay.snapshot.outline, relay.streams_by_route()),
+            paths=(*Lists(relay).paths(), *console.paths()),
         )
         return build_app(
             is_ready=lambda: not relay.draining,
@@ -289,11 +291,15 @@ class Gateway:
             store_answers=self._tokens.is_available,
             exposition=self._exposition,
             api=api,
+            console=console,
         )
 
-    async def _exposition(self) -> tuple[bytes, str]:
-        with suppress(TokenStoreUnavailable):  # then the figures are those of the last census
+    async def _census(self) -> None:
+        with suppress(TokenStoreUnavailable):  # then the figures are those of the last one
             await self._tokens.expire()
+
+    async def _exposition(self) -> tuple[bytes, str]:
+        await self._census()
         if self._relay is not None:
             self._relay.streams.settle()
         return self._metrics.exposition()

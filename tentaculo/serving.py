@@ -14,6 +14,8 @@ import uvloop
 
 from tentaculo.config.settings import Settings
 from tentaculo.gateway import Gateway
+from tentaculo.listening import StartError
+from tentaculo.relay.own_files import browser_files
 from tentaculo.relay.shared_streams import DESERTED_LIMIT
 from tentaculo.relay.tls import ignore_undecodable_names
 
@@ -29,8 +31,17 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
     """
     prepare_process(settings)
     ignore_undecodable_names()
+    check_installation()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(settings, load))
+
+
+def check_installation() -> None:
+    """Make sure that the files are there that browsers get, however it is configured.  Raises StartError."""
+    try:
+        browser_files()
+    except OSError as fault:
+        raise StartError(f"the installation is not whole: {fault.filename} can't be read") from None
 
 
 async def _serve(settings: Settings, load: Callable[[], Settings]) -> int:

@@ -133,7 +133,7 @@ def test_default_configuration_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
     """The file that comes along needs nothing but a token."""
     monkeypatch.chdir(Path(tentaculo.__file__).parents[1])
     result = _run("check", env={"TENTACULO_CONFIG": None, "VX11_TOKEN": TOKEN})
-    assert result.stdout == "config/tentaculo.yaml: good (3 routes, 1 upstream, 1 principal)\n"
+    assert result.stdout == "config/tentaculo.yaml: good (4 routes, 2 upstreams, 1 principal)\n"
     without = _run("check", env={"TENTACULO_CONFIG": None, "VX11_TOKEN": None})
     assert "principals[0].token: the environment variable VX11_TOKEN is not set" in without.stderr
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from tentaculo.access import upkeep
+from tentaculo.relay.delivery import LAST_CHUNK
 from tests.fakes.behaviours import BEHAVIOURS
 from tests.fakes.client import RawClient, request, told
 from tests.fakes.messages import Message
@@ -87,7 +88,7 @@ async def test_revocation_through_the_admin_api(start: Start) -> None:
     assert (await revoke(running, token="another-token")).status == 401
     reply = await revoke(running, "?block=1h")
     assert (reply.status, told(reply)) == (200, {"principal": "operator-ui", "blocked_for": 3600.0})
-    assert b"event: revoked" in await client.rest()
+    assert b"event: revoked" in await client.until(LAST_CHUNK)
     assert (await running.logs.wait_for("stream.ended"))["end_reason"] == "revoked"
     assert running.logs.named("principal.revoked")[0]["principal"] == "operator-ui"
     assert (await running.call(f"/sse/events?token={token}", ())).status == 401

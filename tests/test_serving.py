@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import tentaculo
 from tentaculo import serving
 from tentaculo.config.loader import load_text
 from tests.functional.configuration import configuration
@@ -95,3 +97,17 @@ async def test_runs_until_it_is_told_to_end(number: signal.Signals, tmp_path: Pa
         assert json.loads(process.lines[-1])["event"] == "gateway.stopped"
     finally:
         await process.kill()
+
+
+def test_installation_that_lacks_a_file(tmp_path: Path) -> None:
+    """It does not start without what it has to serve, and one sentence names that."""
+    shutil.copytree(
+        Path(tentaculo.__file__).parent, tmp_path / "tentaculo", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    (tmp_path / "tentaculo" / "browser" / "react.js").unlink()
+    (tmp_path / "tentaculo.yaml").write_text(configuration(9))
+    command = (sys.executable, "-m", "tentaculo", "serve", "--config", "tentaculo.yaml")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    missing = tmp_path / "tentaculo" / "browser" / "react.js"
+    said = f"tentaculo: the installation is not whole: {missing} can't be read\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", said)

@@ -1,7 +1,7 @@
-"""The whole stack in one process: the operator backend, and the gateway in front of it.
+"""The whole stack in one process: the operator backend, the panel, and the gateway in front of both.
 
-`python -m examples.vx11 [FILE]` runs it on `config/tentaculo.yaml`, or on another file whose upstream
-`operator` it then is, until Ctrl-C; `scripts/run` starts it.
+`python -m examples.vx11 [FILE]` runs it on `config/tentaculo.yaml`, or on another file whose upstreams
+`operator` and, if it has one, `frontend` it then is, until Ctrl-C; `scripts/run` starts it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 import uvloop
 
 from examples.vx11.operator import Operator, build_operator, read_options
+from examples.vx11.panel import PANEL_PATH, build_panel, is_built
 from examples.vx11.principal import KnownToken, make_principal_token, read_principal_token
 from examples.vx11.service import Service, stop_signals
 from examples.vx11.welcome import base_url, welcome
@@ -60,16 +61,19 @@ def main(environ: Mapping[str, str] = os.environ, argv: Sequence[str] = ()) -> i
 
 
 async def _serve(settings: Settings, backend: Operator, principal: KnownToken, *, made: bool) -> None:
-    address = _operator_address(settings)
-    operator = Service(backend.app(), address.host, address.port)
+    apps = {"operator": backend.app(), "frontend": build_panel()}
     gateway = Gateway(settings)
     async with AsyncExitStack() as running:
         with stop_signals() as signalled:
-            await operator.start()
-            running.push_async_callback(operator.stop)
+            for name, address in _service_addresses(settings).items():
+                service = Service(apps[name], address.host, address.port)
+                await service.start()
+                running.push_async_callback(service.stop)
             await gateway.start()
             running.push_async_callback(gateway.stop)
-            _say(welcome(base_url(*gateway.address), principal.in_shell, made=made))
+            base = base_url(*gateway.address)
+            panel = f"{base}{PANEL_PATH}" if _serves_panel(settings) else None
+            _say(welcome(base, principal.in_shell, made=made, panel=panel))
             await signalled.wait()
 
 
@@ -80,11 +84,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _listen_problem(settings: Settings) -> str | None:
-    addresses = {
-        "TENTACULO_LISTEN": settings.listen,
-        "TENTACULO_ADMIN": settings.admin,
-        "OPERATOR_ADDRESS": _operator_address(settings),
-    }
+    addresses = {"TENTACULO_LISTEN": settings.listen, "TENTACULO_ADMIN": settings.admin}
+    for name, address in _service_addresses(settings).items():
+        addresses[f"{name.upper()}_ADDRESS"] = address
     # Asked beforehand, to name what to change, and since a listener that shares its port would not fail.
     for name, address in addresses.items():
         if reason := _why_not_listen(address):
@@ -102,9 +104,14 @@ def _why_not_listen(address: Address) -> str | None:
     return None
 
 
-def _operator_address(settings: Settings) -> Address:
-    server = next(upstream.server for upstream in settings.upstreams if upstream.name == "operator")
-    return Address(server.host, server.port)
+def _service_addresses(settings: Settings) -> dict[str, Address]:
+    servers = {upstream.name: upstream.server for upstream in settings.upstreams}
+    names = [name for name in ("operator", "frontend") if name in servers]
+    return {name: Address(servers[name].host, servers[name].port) for name in names}
+
+
+def _serves_panel(settings: Settings) -> bool:
+    return is_built() and "frontend" in _service_addresses(settings)
 
 
 def _fail(code: int, *sentences: str) -> int:

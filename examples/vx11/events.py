@@ -93,6 +93,7 @@ class EventFeed:
         summary: str,
         payload: Mapping[str, object],
         *,
+        module: str = "operator",
         severity: str = "info",
         correlation_id: str | None = None,
     ) -> Event:
@@ -102,7 +103,7 @@ class EventFeed:
             event_id=f"{self._epoch}-{self._count}",
             event_type=event_type,
             summary=summary,
-            module="operator",
+            module=module,
             severity=severity,
             correlation_id=correlation_id,
             payload=payload,

@@ -14,13 +14,18 @@ def base_url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def welcome(base: str, token: str, *, made: bool) -> str:
-    """Return the text; `token` is the principal token `made` for this run, or what a shell makes it of."""
+def welcome(base: str, token: str, *, made: bool, panel: str | None = None) -> str:
+    """Return the text; `token` is the principal token `made` for this run, or what a shell makes it of.
+
+    `panel` is the URL of the EventsPanel, None where it is not built.
+    """
     credential = f'-H "{CREDENTIAL_HEADER}: {token}"'
     issue = f"curl -s -X POST {credential} {base}{ISSUE_PATH}"
     lines = [f"The gateway listens on {base}, the operator backend is behind it. Ctrl-C stops both."]
     if made:
         lines.append(f"VX11_TOKEN is not set, so this principal token was made for this run: {token}")
+    if panel is not None:
+        lines.append(f"The events in a browser, with the principal token: {panel}")
     lines += [
         "",
         "A call with the token:",

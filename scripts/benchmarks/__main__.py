@@ -13,9 +13,10 @@ from pathlib import Path
 
 from scripts.benchmarks import calls, stream_report, stream_samples, streams, tokens
 from scripts.benchmarks.event_backend import SMALLEST_EVENT
-from scripts.benchmarks.form import choose_form, find_python
+from scripts.benchmarks.form import Form, choose_form, find_python
 from scripts.benchmarks.peers import PEERS
 from scripts.benchmarks.report import as_json, as_markdown
+from scripts.benchmarks.rounds import BenchFailed
 from scripts.benchmarks.samples import judge
 from scripts.benchmarks.stream_peers import CASES, MAKERS
 from scripts.benchmarks.tools import ToolMissing
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(options.run(options))
-    except (ToolMissing, calls.BenchFailed, streams.StreamsFailed, tokens.TokensFailed) as error:
+    except (ToolMissing, BenchFailed) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -39,32 +40,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run_calls(options: argparse.Namespace) -> int:
-    python = None if options.python is None else find_python(options.python, options.origin)
     asked = calls.Options(
         rounds=options.rounds,
         seconds=options.seconds,
         connections=options.connections,
         peers=options.peers,
-        form=choose_form(python, pure=options.pure),
+        form=_form(options),
     )
     result = calls.run(asked, _say)
     verdicts = [judge(result.samples, goal, calls.SUBJECT) for goal in calls.GOALS]
-    if options.json is not None:
-        (options.origin / options.json).write_text(as_json(result, verdicts))
+    _write(options, as_json(result, verdicts))
     print(as_markdown(result, verdicts, with_goals=options.goals))
-    return 0 if not options.goals or all(verdict.met for verdict in verdicts) else 1
+    return _exit_code(options, met=all(verdict.met for verdict in verdicts))
 
 
 def _run_tokens(options: argparse.Namespace) -> int:
-    python = None if options.python is None else find_python(options.python, options.origin)
-    form = choose_form(python, pure=options.pure)
-    result = tokens.run(tokens.Options(seconds=options.seconds, clients=options.clients, form=form), _say)
+    asked = tokens.Options(seconds=options.seconds, clients=options.clients, form=_form(options))
+    result = tokens.run(asked, _say)
     print(tokens.as_markdown(result, with_goals=options.goals))
-    return 0 if not options.goals or result.met else 1
+    return _exit_code(options, met=result.met)
 
 
 def _run_streams(options: argparse.Namespace) -> int:
-    python = None if options.python is None else find_python(options.python, options.origin)
     asked = streams.Options(
         rounds=options.rounds,
         seconds=options.seconds,
@@ -73,14 +70,27 @@ def _run_streams(options: argparse.Namespace) -> int:
         size=options.size,
         peers=options.peers,
         cases=options.cases,
-        form=choose_form(python, pure=options.pure),
+        form=_form(options),
     )
     result = streams.run(asked, _say)
     verdicts = [stream_samples.judge(result.samples, goal) for goal in stream_samples.GOALS]
-    if options.json is not None:
-        (options.origin / options.json).write_text(stream_report.as_json(result, verdicts))
+    _write(options, stream_report.as_json(result, verdicts))
     print(stream_report.as_markdown(result, verdicts, with_goals=options.goals))
-    return 0 if not options.goals or all(verdict.met for verdict in verdicts) else 1
+    return _exit_code(options, met=all(verdict.met for verdict in verdicts))
+
+
+def _form(options: argparse.Namespace) -> Form:
+    python = None if options.python is None else find_python(options.python, options.origin)
+    return choose_form(python, pure=options.pure)
+
+
+def _write(options: argparse.Namespace, text: str) -> None:
+    if options.json is not None:
+        (options.origin / options.json).write_text(text)
+
+
+def _exit_code(options: argparse.Namespace, *, met: bool) -> int:
+    return 0 if met or not options.goals else 1
 
 
 def _say(text: str) -> None:
@@ -93,28 +103,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--origin", type=Path, default=Path(), help=argparse.SUPPRESS)  # where the user is
     commands = parser.add_subparsers(required=True, metavar="BENCHMARK")
+    _add_calls(commands)
+    _add_tokens(commands)
+    _add_streams(commands)
+    return parser
+
+
+def _add_calls(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     plain = commands.add_parser(
         "calls",
         help="plain calls with header check, JSON log and metrics",
         description="Plain calls: requests per CPU-second, latency and memory of each peer.",
         epilog="Example: scripts/bench calls --rounds 3 --seconds 2 --peers tentaculo,envoy --no-goals",
     )
-    plain.add_argument("--rounds", type=_positive, default=15, help="how often each peer is measured (15)")
-    plain.add_argument("--seconds", type=_positive, default=2, help="length of one measurement (2)")
+    _add_rounds(plain, PEERS, rounds=15, seconds=2)
     plain.add_argument("--connections", type=_positive, default=64, help="keep-alive connections (64)")
-    plain.add_argument(
-        "--peers", type=_some_of(PEERS), default=tuple(PEERS), help=f"some of {','.join(PEERS)} (all)"
-    )
-    plain.add_argument(
-        "--python", metavar="FILE", help="compiles for this one and runs what is Python (build/venv's)"
-    )
-    plain.add_argument("--pure", action="store_true", help="measure the sources as they are, not compiled")
-    plain.add_argument("--json", type=Path, metavar="FILE", help="write every sample there too")
-    plain.add_argument("--no-goals", dest="goals", action="store_false", help="only print, and exit with 0")
+    _add_form(plain, "compiles for this one and runs what is Python (build/venv's)")
     plain.set_defaults(run=_run_calls)
-    _add_tokens(commands)
-    _add_streams(commands)
-    return parser
 
 
 def _add_tokens(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -126,9 +131,7 @@ def _add_tokens(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     steps.add_argument("--seconds", type=_positive, default=3, help="length of the load on the gateway (3)")
     steps.add_argument("--clients", type=_positive, default=16, help="how many open streams at a time (16)")
-    steps.add_argument("--python", metavar="FILE", help="compiles for this one and runs it (build/venv's)")
-    steps.add_argument("--pure", action="store_true", help="measure the sources as they are, not compiled")
-    steps.add_argument("--no-goals", dest="goals", action="store_false", help="only print, and exit with 0")
+    _add_form(steps, "compiles for this one and runs it (build/venv's)")
     steps.set_defaults(run=_run_tokens)
 
 
@@ -139,20 +142,34 @@ def _add_streams(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Streams: CPU time of an event and memory of an open stream, of each peer.",
         epilog="Example: scripts/bench streams --rounds 1 --seconds 2 --cases relayed --no-goals",
     )
-    held.add_argument("--rounds", type=_positive, default=5, help="how often each peer is measured (5)")
-    held.add_argument("--seconds", type=_positive, default=5, help="length of one measurement (5)")
+    _add_rounds(held, MAKERS, rounds=5, seconds=5)
     held.add_argument("--streams", type=_positive, default=1000, help="how many are open at a time (1000)")
     held.add_argument("--rate", type=_positive, default=10, help="events a second of each stream (10)")
     held.add_argument("--size", type=_event_size, default=200, help="bytes of an event (200)")
-    held.add_argument(
-        "--peers", type=_some_of(MAKERS), default=tuple(MAKERS), help=f"some of {','.join(MAKERS)} (all)"
-    )
     held.add_argument("--cases", type=_some_of(CASES), default=CASES, help=f"some of {','.join(CASES)} (all)")
-    held.add_argument("--python", metavar="FILE", help="compiles for this one and runs it (build/venv's)")
-    held.add_argument("--pure", action="store_true", help="measure the sources as they are, not compiled")
-    held.add_argument("--json", type=Path, metavar="FILE", help="write every sample there too")
-    held.add_argument("--no-goals", dest="goals", action="store_false", help="only print, and exit with 0")
+    _add_form(held, "compiles for this one and runs it (build/venv's)")
     held.set_defaults(run=_run_streams)
+
+
+def _add_rounds(
+    parser: argparse.ArgumentParser, peers: Collection[str], *, rounds: int, seconds: int
+) -> None:
+    parser.add_argument(
+        "--rounds", type=_positive, default=rounds, help=f"how often each peer is measured ({rounds})"
+    )
+    parser.add_argument(
+        "--seconds", type=_positive, default=seconds, help=f"length of one measurement ({seconds})"
+    )
+    parser.add_argument(
+        "--peers", type=_some_of(peers), default=tuple(peers), help=f"some of {','.join(peers)} (all)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample there too")
+
+
+def _add_form(parser: argparse.ArgumentParser, about: str) -> None:
+    parser.add_argument("--python", metavar="FILE", help=about)
+    parser.add_argument("--pure", action="store_true", help="measure the sources as they are, not compiled")
+    parser.add_argument("--no-goals", dest="goals", action="store_false", help="only print, and exit with 0")
 
 
 def _event_size(text: str) -> int:

@@ -11,11 +11,10 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from http.client import HTTPException
 from pathlib import Path
 
 from scripts.benchmarks.cpu import read_usage
-from scripts.benchmarks.features import FeatureMissing, check_features, count_lines
+from scripts.benchmarks.features import check_features, count_lines
 from scripts.benchmarks.form import Form
 from scripts.benchmarks.machine import available_cores, describe, free_ports, pin, share_cores
 from scripts.benchmarks.peers import (
@@ -27,8 +26,9 @@ from scripts.benchmarks.peers import (
     Place,
     make_backend,
 )
-from scripts.benchmarks.processes import StartFailed, running
+from scripts.benchmarks.processes import running
 from scripts.benchmarks.report import Result
+from scripts.benchmarks.rounds import BenchFailed, blamed_on, turns
 from scripts.benchmarks.samples import Goal, Sample
 from scripts.benchmarks.tools import Say, find_debian
 from scripts.benchmarks.wrk import Load, LoadFailed, LoadPlan, press
@@ -37,10 +37,6 @@ SUBJECT = "tentaculo"
 GOALS = (Goal("obvious", 2.5), Goal("envoy", 0.9), Goal("nginx", None))
 WARM_UP_SECONDS = 2
 LOGGED_SHARE = 0.99  # the rest may fall between counting a log and emptying it
-
-
-class BenchFailed(Exception):
-    """A peer can't be measured; the text names it and says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +64,7 @@ class CallsBench:
         """Start `peer` until `stack` closes, and see that it does what it is measured for."""
         cores = self._cores.backend if peer.name == "backend" else self._cores.peer
         started = running([*pin(cores), *peer.command], folder=peer.folder, log=peer.output, port=peer.port)
-        with _blamed_on(peer.name):
+        with blamed_on(peer.name):
             self._pids[peer.name] = stack.enter_context(started)
             check_features(peer)
 
@@ -99,7 +95,7 @@ class CallsBench:
                 raise BenchFailed(f"{name} logged {self._lines[name]} of {self._requests[name]} requests.")
 
     def _press(self, peer: Peer, plan: LoadPlan) -> Load:
-        with _blamed_on(peer.name):
+        with blamed_on(peer.name):
             load = press(plan, peer.port, pin(self._cores.load))
             if load.received_bytes < load.requests * REPLY_BYTES:
                 raise LoadFailed("replies were shorter than the backend's")
@@ -157,18 +153,7 @@ def make_plan(options: Options) -> LoadPlan:
 
 
 def _rounds(bench: CallsBench, peers: Mapping[str, Peer], rounds: int, say: Say) -> Iterator[Sample]:
-    names = list(peers)
-    for number in range(rounds):
-        first = number % len(names)  # so that no peer always follows the same one
-        for name in names[first:] + names[:first]:
-            sample = bench.measure(peers[name], number)
-            say(f"round {number + 1}/{rounds}, {name}: {sample.per_cpu_second:,.0f} per CPU-second")
-            yield sample
-
-
-@contextlib.contextmanager
-def _blamed_on(name: str) -> Iterator[None]:
-    try:
-        yield
-    except (StartFailed, FeatureMissing, LoadFailed, HTTPException, OSError, ValueError) as error:
-        raise BenchFailed(f"{name} can't be measured: {error}.") from error
+    for number, name in turns(peers, rounds):
+        sample = bench.measure(peers[name], number)
+        say(f"round {number + 1}/{rounds}, {name}: {sample.per_cpu_second:,.0f} per CPU-second")
+        yield sample

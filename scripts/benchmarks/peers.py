@@ -7,7 +7,7 @@ token, write one JSON line for each request and count.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts.benchmarks import tools
@@ -71,7 +71,7 @@ def make_backend(place: Place) -> Peer:
     config = write_config(place.folder, "backend.conf", {"PORT": str(place.backend_port), "BODY": BODY})
     return Peer(
         name="backend",
-        version=tools.version([nginx, "-v"]).removeprefix("nginx version: "),
+        version=nginx_version(nginx),
         command=(nginx, "-p", str(place.folder), "-e", "backend.err", "-c", str(config)),
         port=place.backend_port,
         output=place.folder / "backend.out",
@@ -130,20 +130,29 @@ def make_obvious(place: Place) -> Peer:
 
 def make_nginx(place: Place) -> Peer:
     """Return nginx with the same features."""
-    nginx = tools.find_debian("nginx", place.say)
     port, admin = next(place.ports), next(place.ports)
     log = place.folder / "nginx.log"
-    config = write_config(place.folder, "nginx.conf", _values(place, port, admin=admin) | {"LOG": str(log)})
+    features = Features(log=log, metrics_port=admin, metrics_path="/metrics", counter=r"^ \d+ \d+ (\d+)\s*$")
+    values = _values(place, port, admin=admin) | {"LOG": str(log)}
+    return replace(nginx_peer(place, "nginx.conf", values, port), features=features)
+
+
+def nginx_peer(place: Place, config: str, values: Mapping[str, str], port: int) -> Peer:
+    """Return nginx as `config` has it."""
+    nginx = tools.find_debian("nginx", place.say)
+    file = write_config(place.folder, config, values)
     return Peer(
         name="nginx",
-        version=tools.version([nginx, "-v"]).removeprefix("nginx version: "),
-        command=(nginx, "-p", str(place.folder), "-e", "nginx.err", "-c", str(config)),
+        version=nginx_version(nginx),
+        command=(nginx, "-p", str(place.folder), "-e", "nginx.err", "-c", str(file)),
         port=port,
         output=place.folder / "nginx.out",
-        features=Features(
-            log=log, metrics_port=admin, metrics_path="/metrics", counter=r"^ \d+ \d+ (\d+)\s*$"
-        ),
     )
+
+
+def nginx_version(nginx: str) -> str:
+    """Return what nginx says it is, without saying that it is a version."""
+    return tools.version([nginx, "-v"]).removeprefix("nginx version: ")
 
 
 def make_envoy(place: Place) -> Peer:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from scripts.benchmarks.samples import Sample, Spread, Verdict, spread_of
 
 MEBIBYTE = 1 << 20
+MEDIANS = "Each figure is the median over the rounds (lowest to highest)."
 Figure = Callable[[Sample], float]
 COLUMNS: tuple[tuple[str, Figure, str], ...] = (
     ("requests/s", lambda sample: sample.per_second, ",.0f"),
@@ -38,18 +39,12 @@ class Result:
 def as_markdown(result: Result, verdicts: Sequence[Verdict], *, with_goals: bool) -> str:
     """Return the tables: one row a peer, then one row a ratio."""
     versions = "; ".join(f"{name}: {version}" for name, version in result.versions)
-    return "\n".join(
-        [
-            f"## {result.title}",
-            "",
-            f"{result.machine}. {versions}.",
-            f"The backend alone answers {result.backend_per_second:,.0f} requests/s. "
-            "Each figure is the median over the rounds (lowest to highest).",
-            "",
-            *_figures(result),
-            "",
-            *_ratios(verdicts, with_goals=with_goals),
-        ]
+    alone = f"The backend alone answers {result.backend_per_second:,.0f} requests/s."
+    return page(
+        [f"## {result.title}"],
+        [f"{result.machine}. {versions}.", f"{alone} {MEDIANS}"],
+        _figures(result),
+        _ratios(verdicts, with_goals=with_goals),
     )
 
 
@@ -67,6 +62,11 @@ def as_json(result: Result, verdicts: Sequence[Verdict]) -> str:
         "ratios": ratios,
     }
     return json.dumps(whole, indent=2) + "\n"
+
+
+def page(*parts: Sequence[str]) -> str:
+    """Join the lines of parts that an empty line divides; those without lines are left out."""
+    return "\n\n".join("\n".join(part) for part in parts if part)
 
 
 def cell(value: Spread, style: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scripts.benchmarks import tools
-from scripts.benchmarks.peers import ASK_VERSION, TOKEN, Peer, Place, write_config
+from scripts.benchmarks.peers import ASK_VERSION, TOKEN, Peer, Place, nginx_peer, write_config
 
 PATH = "/operator/api/events/stream"
 RELAYED = "relayed"  # each client has an upstream stream of its own
@@ -40,18 +40,9 @@ def make_shared(place: Place, streams: int) -> Peer:
 def make_nginx(place: Place, streams: int) -> Peer:
     """Return nginx, unbuffered as its documentation says for event streams."""
     place = _inside(place, "nginx")
-    nginx = tools.find_debian("nginx", place.say)
     port, admin = next(place.ports), next(place.ports)
-    log = place.folder / "nginx.log"
-    values = _values(place, streams, port=port, admin=admin) | {"LOG": str(log)}
-    config = write_config(place.folder, "streams-nginx.conf", values)
-    return Peer(
-        name="nginx",
-        version=tools.version([nginx, "-v"]).removeprefix("nginx version: "),
-        command=(nginx, "-p", str(place.folder), "-e", "nginx.err", "-c", str(config)),
-        port=port,
-        output=place.folder / "nginx.out",
-    )
+    values = _values(place, streams, port=port, admin=admin) | {"LOG": str(place.folder / "nginx.log")}
+    return nginx_peer(place, "streams-nginx.conf", values, port)
 
 
 MAKERS: Mapping[str, Mapping[str, Make]] = {

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scripts.benchmarks.report import cell, table
+from scripts.benchmarks.report import MEDIANS, cell, page, table
 from scripts.benchmarks.samples import spread
 from scripts.benchmarks.stream_samples import Figure, StreamSample, StreamVerdict
 
@@ -37,19 +37,12 @@ class StreamResult:
 def as_markdown(result: StreamResult, verdicts: Sequence[StreamVerdict], *, with_goals: bool) -> str:
     """Return the tables: one row a peer and case, then one row a ratio."""
     versions = "; ".join(f"{name}: {version}" for name, version in result.versions.items())
-    void = [f"Left out: {'; '.join(result.void)}.", ""] if result.void else []
-    return "\n".join(
-        [
-            f"## {result.title}",
-            "",
-            f"{result.machine}. {versions}.",
-            "Each figure is the median over the rounds (lowest to highest).",
-            "",
-            *void,
-            *_figures(result),
-            "",
-            *_ratios(verdicts, with_goals=with_goals),
-        ]
+    return page(
+        [f"## {result.title}"],
+        [f"{result.machine}. {versions}.", MEDIANS],
+        [f"Left out: {'; '.join(result.void)}."] if result.void else [],
+        _figures(result),
+        _ratios(verdicts, with_goals=with_goals),
     )
 
 

@@ -11,7 +11,7 @@ import resource
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection
 from pathlib import Path
 
 from scripts.benchmarks.event_load import EventPlan, run_load
@@ -19,20 +19,16 @@ from scripts.benchmarks.features import REFUSALS, FeatureMissing
 from scripts.benchmarks.form import PROJECT, Form
 from scripts.benchmarks.machine import available_cores, describe, free_ports, pin, share_cores
 from scripts.benchmarks.peers import TOKEN, TOKEN_HEADER, Peer, Place
-from scripts.benchmarks.processes import StartFailed, running
+from scripts.benchmarks.processes import running
+from scripts.benchmarks.rounds import BenchFailed, blamed_on, turns
 from scripts.benchmarks.stream_peers import MAKERS, PATH, Row, choose_rows
 from scripts.benchmarks.stream_report import StreamResult
 from scripts.benchmarks.stream_samples import StreamSample, fault_in
 from scripts.benchmarks.tools import Say
-from scripts.benchmarks.wrk import LoadFailed
 
 FILES_PER_STREAM = 2  # of a peer that relays: the client's and the upstream's
 SPARE_FILES = 1000
 WARM_UP_SECONDS = 1.0
-
-
-class StreamsFailed(Exception):
-    """Something can't be measured; the text names it and says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +65,7 @@ class StreamsBench:
         asked = [f"--port={place.backend_port}", f"--rate={options.rate}", f"--size={options.size}"]
         log = place.folder / "backend.out"
         started = running([*command, *asked], folder=PROJECT, log=log, port=place.backend_port)
-        with _blamed_on("the backend"):
+        with blamed_on("the backend"):
             stack.enter_context(started)
 
     def measure(self, row: Row, number: int) -> StreamSample | None:
@@ -77,7 +73,7 @@ class StreamsBench:
         peer, options = self.peers[row], self._options
         command = [*pin(self._cores.peer), *peer.command]
         with (
-            _blamed_on(row.name),
+            blamed_on(row.name),
             running(command, folder=peer.folder, log=peer.output, port=peer.port) as pid,
         ):
             check_refusals(peer.port)
@@ -99,7 +95,7 @@ class StreamsBench:
 
 
 def run(options: Options, say: Say) -> StreamResult:
-    """Measure and return everything; raise StreamsFailed or ToolMissing."""
+    """Measure and return everything; raise BenchFailed or ToolMissing."""
     allow_files(FILES_PER_STREAM * options.streams + SPARE_FILES)
     with tempfile.TemporaryDirectory(prefix="tentaculo-bench-") as folder:
         ports = free_ports()
@@ -110,7 +106,7 @@ def run(options: Options, say: Say) -> StreamResult:
             samples = tuple(_rounds(bench, options.rounds, say))
     for row in bench.peers:
         if not any(sample.row == row for sample in samples):
-            raise StreamsFailed(f"{row.name} can't be measured: {'; '.join(bench.void)}.")
+            raise BenchFailed(f"{row.name} can't be measured: {'; '.join(bench.void)}.")
     return StreamResult(
         title=f"Streams: {options.streams:,} of {options.rate} events/s each, {options.size}-byte events, "
         f"{options.rounds} rounds of {options.seconds} s",
@@ -122,10 +118,10 @@ def run(options: Options, say: Say) -> StreamResult:
 
 
 def allow_files(needed: int) -> None:
-    """Let this process and those it starts open `needed` files each; raise StreamsFailed."""
+    """Let this process and those it starts open `needed` files each; raise BenchFailed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if resource.RLIM_INFINITY != hard < needed:
-        raise StreamsFailed(f"{needed} open files are needed and {hard} allowed: raise `ulimit -n`.")
+        raise BenchFailed(f"{needed} open files are needed and {hard} allowed: raise `ulimit -n`.")
     if resource.RLIM_INFINITY != soft < needed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
@@ -141,24 +137,11 @@ def check_refusals(port: int) -> None:
 
 
 def _rounds(bench: StreamsBench, rounds: int, say: Say) -> Iterator[StreamSample]:
-    rows = list(bench.peers)
-    for number in range(rounds):
-        first = number % len(rows)  # so that no peer always follows the same one
-        for row in rows[first:] + rows[:first]:
-            sample = bench.measure(row, number)
-            if sample is None:
-                say(f"void: {bench.void[-1]}")
-                continue
-            figures = (
-                f"{sample.cpu_per_event:.1f} μs per event, {sample.memory_per_stream:.1f} KiB per stream"
-            )
-            say(f"round {number + 1}/{rounds}, {row.name}: {figures}")
-            yield sample
-
-
-@contextlib.contextmanager
-def _blamed_on(name: str) -> Iterator[None]:
-    try:
-        yield
-    except (StartFailed, FeatureMissing, LoadFailed, HTTPException, OSError, ValueError) as error:
-        raise StreamsFailed(f"{name} can't be measured: {error}.") from error
+    for number, row in turns(bench.peers, rounds):
+        sample = bench.measure(row, number)
+        if sample is None:
+            say(f"void: {bench.void[-1]}")
+            continue
+        figures = f"{sample.cpu_per_event:.1f} μs per event, {sample.memory_per_stream:.1f} KiB per stream"
+        say(f"round {number + 1}/{rounds}, {row.name}: {figures}")
+        yield sample

@@ -10,9 +10,9 @@ import contextlib
 import json
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection
 from pathlib import Path
 
 from scripts.benchmarks.cpu import read_usage
@@ -20,11 +20,12 @@ from scripts.benchmarks.features import count_total
 from scripts.benchmarks.form import Form
 from scripts.benchmarks.machine import available_cores, describe, free_ports, pin, share_cores
 from scripts.benchmarks.peers import ASK_VERSION, TOKEN, TOKEN_HEADER
-from scripts.benchmarks.processes import StartFailed, running
+from scripts.benchmarks.processes import running
+from scripts.benchmarks.report import page, table
+from scripts.benchmarks.rounds import BenchFailed, blamed_on
 from scripts.benchmarks.samples import Spread, spread
 from scripts.benchmarks.stream_load import StreamPlan, press_streams, stream_backend
 from scripts.benchmarks.tools import Say, find_debian, version
-from scripts.benchmarks.wrk import LoadFailed
 
 STEP_MICROSECONDS = 100.0
 ROUND_TRIPS = 1.0
@@ -52,10 +53,6 @@ routes:
     ephemeral_token: {{issue_path: /token}}
 """
 OPENED = r'^sse_streams_opened_total\{credential="ephemeral_token"\} (\S+)$'
-
-
-class TokensFailed(Exception):
-    """Something can't be measured; the text says what and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +94,10 @@ class Result:
 
 
 def run(options: Options, say: Say) -> Result:
-    """Measure and return everything; raises TokensFailed or ToolMissing."""
+    """Measure and return everything; raises BenchFailed or ToolMissing."""
     redis = find_debian("redis-server", say)
     form = options.form
-    with tempfile.TemporaryDirectory(prefix="tentaculo-bench-") as name, _explained():
+    with tempfile.TemporaryDirectory(prefix="tentaculo-bench-") as name, blamed_on("tokens"):
         folder, ports = Path(name), free_ports()
         say("measuring single steps")
         figures = step_figures(_measure_steps(form, redis, folder, next(ports)))
@@ -110,7 +107,7 @@ def run(options: Options, say: Say) -> Result:
 
 
 def step_figures(text: str) -> tuple[Figure, ...]:
-    """Read what `token_steps` printed; raises TokensFailed where that is no measurement."""
+    """Read what `token_steps` printed; raises BenchFailed where that is no measurement."""
     try:
         found = json.loads(text)
         times, trips = found["microseconds"], found["round_trips"]
@@ -125,13 +122,13 @@ def step_figures(text: str) -> tuple[Figure, ...]:
             ),
         )
     except (ValueError, KeyError, TypeError):
-        raise TokensFailed(f"token_steps printed no figures: {text[-500:]!r}") from None
+        raise BenchFailed(f"token_steps printed no figures: {text[-500:]!r}") from None
 
 
 def gateway_figures(cycles: int, cpu_seconds: float) -> tuple[Figure, ...]:
     """Return the figures of a load of `cycles` streams that were asked for, opened and left."""
     if not cycles or cpu_seconds <= 0:
-        raise TokensFailed("the gateway did nothing")
+        raise BenchFailed("the gateway did nothing")
     return (
         Figure("issue + open + close, gateway", spread([cycles / cpu_seconds]), "per CPU-second"),
         Figure("issue + open + close, gateway", spread([cpu_seconds / cycles * 1e6]), "μs CPU"),
@@ -149,11 +146,9 @@ def as_markdown(result: Result, *, with_goals: bool) -> str:
         for figure in result.figures
     ]
     heads = ["step", "cost", *(["goal", "result"] if with_goals else [])]
-    rule = ["---", *("---:" for _ in heads[1:])]
-    lines = [f"| {' | '.join(row)} |" for row in (heads, rule, *rows)]
     title = "## Tokens: 100,000 others in the memory store; Redis and gateway on this machine"
     about = f"{result.machine}. tentaculo: this tree, {result.version}."
-    return "\n".join([title, "", about, "", *lines])
+    return page([title], [about], table(heads, rows))
 
 
 def _measure_steps(form: Form, redis: str, folder: Path, port: int) -> str:
@@ -186,7 +181,7 @@ def _measure_gateway(options: Options, folder: Path, ports: Sequence[int]) -> tu
         cycles, cpu_seconds = asyncio.run(_press(plan, backend, pid))
         opened = _streams_opened(admin)
     if opened < cycles:
-        raise TokensFailed(f"the gateway counted {opened:.0f} of {cycles} streams")
+        raise BenchFailed(f"the gateway counted {opened:.0f} of {cycles} streams")
     return gateway_figures(cycles, cpu_seconds)
 
 
@@ -205,14 +200,6 @@ def _streams_opened(port: int) -> float:
     with contextlib.closing(HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
         connection.request("GET", "/metrics")
         return count_total(connection.getresponse().read().decode(), OPENED)
-
-
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    try:
-        yield
-    except (StartFailed, LoadFailed, HTTPException, OSError, subprocess.TimeoutExpired) as error:
-        raise TokensFailed(f"tokens can't be measured: {error}.") from error
 
 
 def _shown(value: Spread) -> str:

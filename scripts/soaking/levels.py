@@ -39,7 +39,7 @@ class Row:
         return self.after <= self.before + self.allowed
 
 
-def read_level(pid: int, exposition: str, *, scrapes: int = 1) -> Level:
+def read_level(pid: int, exposition: str) -> Level:
     """Read a process; connections of the scrape itself are the admin listener's, and not counted there."""
     process = Path(f"/proc/{pid}")
     pages = int((process / "statm").read_text().split()[1])

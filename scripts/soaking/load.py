@@ -49,30 +49,21 @@ class Load:
         """Work until stopped."""
         timeout = aiohttp.ClientTimeout(total=None, sock_read=PATIENCE_SECONDS)
         connector = aiohttp.TCPConnector(limit=0)
-        # Whoever ends a stream may end its connection: calls have others.
-        once = aiohttp.TCPConnector(limit=0, force_close=True)
         async with (
-            aiohttp.ClientSession(self._base, timeout=timeout, connector=connector) as calls,
-            aiohttp.ClientSession(self._base, timeout=timeout, connector=once) as streams,
+            aiohttp.ClientSession(self._base, timeout=timeout, connector=connector) as session,
             asyncio.TaskGroup() as tasks,
         ):
-            kinds: list[tuple[str, Work, aiohttp.ClientSession, int]] = [
-                ("calls", self._call, calls, CALLERS),
-                ("relayed streams", self._relayed, streams, RELAYED),
-                ("shared streams", self._shared, streams, SHARED),
-                ("token rounds", self._churn, streams, CHURNERS),
+            kinds: list[tuple[str, Work, int]] = [
+                ("calls", self._call, CALLERS),
+                ("relayed streams", self._relayed, RELAYED),
+                ("shared streams", self._shared, SHARED),
+                ("token rounds", self._churn, CHURNERS),
             ]
-            for kind, work, session, count in kinds:
+            for kind, work, count in kinds:
                 for number in range(count):
                     tasks.create_task(self._repeat(kind, work, session, number))
 
-    async def _repeat(
-        self,
-        kind: str,
-        work: Work,
-        session: aiohttp.ClientSession,
-        number: int,
-    ) -> None:
+    async def _repeat(self, kind: str, work: Work, session: aiohttp.ClientSession, number: int) -> None:
         while not self._stopping.is_set():
             began = self._outcomes.clock()
             try:

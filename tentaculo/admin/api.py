@@ -86,23 +86,37 @@ class AdminApi:
 
     def _guarded(self, handler: Handler) -> Handler:
         async def guarded(request: web.Request) -> web.StreamResponse:
-            try:
-                self._check(request)
-                return await handler(request)
-            except GatewayError as error:
-                return _problem(error)
+            self._check(request)
+            return await handler(request)
 
-        return guarded
+        return answering(guarded)
 
     def _check(self, request: web.Request) -> None:
         digest = self._token_digest()
         if digest is None:
             raise RouteNotFound("the admin API is off")
-        values = request.headers.getall(hdrs.AUTHORIZATION, [])
-        token = bearer_token(values[0].encode("utf-8", "surrogateescape")) if len(values) == 1 else None
+        token = bearer_of(request)
         presented = hashlib.sha256(token or b"").digest()
         if token is None or not hmac.compare_digest(presented, digest):
             raise Unauthorized("admin", headers=CHALLENGE)
+
+
+def bearer_of(request: web.Request) -> bytes | None:
+    """Return the one Bearer token of a request, None without exactly one."""
+    values = request.headers.getall(hdrs.AUTHORIZATION, [])
+    return bearer_token(values[0].encode("utf-8", "surrogateescape")) if len(values) == 1 else None
+
+
+def answering(handler: Handler) -> Handler:
+    """Return a handler that answers what this one raises, where that is an error of the gateway's."""
+
+    async def answered(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except GatewayError as error:
+            return _problem(error)
+
+    return answered
 
 
 def _block_of(request: web.Request) -> float:

@@ -1,4 +1,4 @@
-"""The second listener: is the gateway live and ready, and its metrics, without a token; the admin API."""
+"""The second listener: is the gateway live and ready, and its metrics, without a token; API and console."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from tentaculo.admin.api import AdminApi
+from tentaculo.admin.console import Console
 
 Exposition = Callable[[], Awaitable[tuple[bytes, str]]]
 
@@ -18,12 +19,13 @@ def build_app(
     store_answers: Callable[[], Awaitable[bool]],
     exposition: Exposition,
     api: AdminApi,
+    console: Console | None = None,
 ) -> web.Application:
     """Return the admin application.
 
     `is_ready` says whether the gateway may get traffic, `is_rejected` whether the last edit of its
     configuration was bad, `store_answers` whether tokens can be issued and redeemed; `exposition` returns
-    the metrics' text and its content type.
+    the metrics' text and its content type.  Without a `console` there is none.
     """
 
     async def live(request: web.Request) -> web.Response:
@@ -49,4 +51,6 @@ def build_app(
     app.router.add_get("/ready", ready)
     app.router.add_get("/metrics", metrics)
     api.add_to(app)
+    if console is not None:
+        console.add_to(app)
     return app

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tentaculo.config.settings import ISSUE_METHODS, Access, Carry, RouteSettings, Settings, issue_groups
+from tentaculo.relay.own_files import file_paths
 from tentaculo.routing import Explanation, Pattern, RouteTable
 from tentaculo.wire.query import take_parameter
 from tentaculo.wire.target import Target
@@ -59,8 +60,9 @@ def issue_paths(settings: Settings) -> Iterator[Issuing]:
 def explain(settings: Settings, method: str, target: Target, host: str) -> tuple[list[str], bool]:
     """Return what becomes of a request, line by line, and whether anything takes it."""
     request = f"{method} {target.path} for host {host}"
-    if target.path == settings.health_path:
-        return [f"{request} is answered by the gateway itself, as health_path"], True
+    own = _own_answer(settings, target.path)
+    if own is not None:
+        return [f"{request} is answered {own[0]}"], own[1]
     table = route_table(settings)
     found = table.explain(host, target.path, method)
     if found.winner is None:
@@ -75,6 +77,18 @@ def explain(settings: Settings, method: str, target: Target, host: str) -> tuple
         refusal = _refusal(winner, method, target)
     lines += [f"  won by {', '.join(found.reasons)}", *_losers(found)]
     return ([*lines, f"  but is answered {refusal}"] if refusal else lines), refusal is None
+
+
+def _own_answer(settings: Settings, path: str) -> tuple[str, bool] | None:
+    """Return what the gateway does with a path of its own, and whether there is anything."""
+    prefix = settings.browser_path
+    if path == settings.health_path:
+        return "by the gateway itself, as health_path", True
+    if prefix is None or not path.startswith(f"{prefix}/"):
+        return None
+    if path in file_paths(prefix):
+        return "by the gateway itself, as a file of browser_path", True
+    return "404: no file of browser_path, and routes take nothing beneath it", False
 
 
 def route_table(settings: Settings) -> RouteTable[RouteSettings | Issuing]:

@@ -80,6 +80,7 @@ def assemble(draft: Draft, digests: list[tuple[bytes, ...]]) -> Settings:
         limits=Limits(**given(file.limits)),
         drain=DrainSettings(**given(file.drain)),
         token_store=_token_store(file.token_store),
+        browser_path=draft.browser_path,
         **top,
     )
 

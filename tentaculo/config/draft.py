@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tentaculo.config.models import FileSection, RouteSection
 from tentaculo.config.problems import YamlPath, show_path
-from tentaculo.config.settings import Access
+from tentaculo.config.settings import BROWSER_PATH, Access
 from tentaculo.config.tree import Document
 
 
@@ -50,3 +50,11 @@ class Draft:
         """Every route, in the order of the file."""
         for index, section in enumerate(self.file.routes or ()):
             yield RouteDraft(("routes", index), section)
+
+    @property
+    def browser_path(self) -> str | None:
+        """Where the browser client's files are, said or by default; None where they are switched off."""
+        said = self.file.browser_path
+        if said is None and not self.document.says_null(("browser_path",)):
+            return BROWSER_PATH
+        return said or None

@@ -21,6 +21,7 @@ _DOT_SEGMENTS = frozenset({".", ".."})
 _HOST = "host"
 # The gateway writes these itself: another value would break the connection or the framing.
 _OWN_FIELDS = frozenset({*(name.decode() for name in HOP_BY_HOP), "content-length"})
+_OFF = frozenset({"false", "no", "off"})
 _IN_PATH = ("%2f", "%25", ";", "//")
 
 
@@ -95,6 +96,16 @@ def read_prefix(value: object) -> str:
     return text
 
 
+def read_browser_path(value: object) -> str:
+    """Return the prefix of the browser client's files; an empty one is none."""
+    if isinstance(value, str) and value.lower() in _OFF:
+        return ""
+    text = read_prefix(value)
+    if text == "/":
+        raise sentence("must be a prefix of its own, such as /_tentaculo")
+    return text
+
+
 def read_in_path(value: object) -> str:
     """Return what a route may admit in its paths."""
     text = value.lower() if isinstance(value, str) else value
@@ -151,6 +162,11 @@ RoutePath = Annotated[
 ]
 Prefix = Annotated[
     str, PlainValidator(read_prefix), or_reference(type="string", pattern=r"^/([^*{}?#]*[^*{}?#/])?$")
+]
+BrowserPath = Annotated[
+    str,
+    PlainValidator(read_browser_path),
+    or_reference(anyOf=[{"type": "string", "pattern": r"^/[^*{}?#]*[^*{}?#/]$"}, {"const": False}]),
 ]
 InPath = Annotated[
     str, PlainValidator(read_in_path), WithJsonSchema({"enum": ["%2f", "%2F", "%25", ";", "//"]})

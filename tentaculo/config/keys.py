@@ -1,4 +1,4 @@
-"""Keys that the file may not hold: which known key was meant, and which ones a later version brings."""
+"""Keys that the file may not hold: which known key was meant."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ _HARMLESS = re.compile(r"[A-Za-z]([A-Za-z_-]{0,30}[A-Za-z])?|token_sha[0-9]*").f
 def unknown_key(path: YamlPath) -> Finding:
     """Return what is to be said about a key that its section does not take."""
     section, key = section_at(path[:-1]), str(path[-1])
-    if key in section.later:
-        return Finding(path, "this key is known, but not supported by this version", at_key=True)
     near = nearest_key(section, key)
     meant = None if near is None else (*path[:-1], near)
     message = f"unknown key; {_hint(section, near)}"
@@ -31,8 +29,7 @@ def unknown_key(path: YamlPath) -> Finding:
 @lru_cache(maxsize=1024)
 def nearest_key(section: type[Section], key: str) -> str | None:
     """Return the known key that resembles a key most, None if none does."""
-    known = [*section.model_fields, *section.later]
-    return next(iter(get_close_matches(key.lower(), known, n=1, cutoff=0.5)), None)
+    return next(iter(get_close_matches(key.lower(), section.model_fields, n=1, cutoff=0.5)), None)
 
 
 def section_at(path: YamlPath) -> type[Section]:

@@ -11,6 +11,7 @@ from tentaculo.config.assembly import assemble
 from tentaculo.config.digests import collect_digests
 from tentaculo.config.draft import Draft
 from tentaculo.config.environment import substitute
+from tentaculo.config.file_marks import FileMark, mark_of
 from tentaculo.config.named_files import named_files
 from tentaculo.config.problems import ConfigError, Finding, Problem, show_path
 from tentaculo.config.reading import read_tree
@@ -25,7 +26,8 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
 
     Raises ConfigError with all that is wrong.
     """
-    return load_text(_read(path), source=path, environ=environ)
+    before = mark_of(path.absolute())
+    return _load(_read(path), before, path, environ)
 
 
 def load_text(text: str, *, source: Path, environ: Mapping[str, str] | None = None) -> Settings:
@@ -33,15 +35,22 @@ def load_text(text: str, *, source: Path, environ: Mapping[str, str] | None = No
 
     Relative file names in it start in the folder of `source`.  Raises ConfigError with all that is wrong.
     """
+    return _load(text, mark_of(source.absolute()), source, environ)
+
+
+def _load(text: str, mark: FileMark, source: Path, environ: Mapping[str, str] | None) -> Settings:
+    """Load a text; `mark` is that of its file before it was read."""
     tree, problems = read_tree(text, str(source))
     document, missing = substitute(tree, os.environ if environ is None else environ)
     file, misshapen, left_out = read_shape(document, (finding.path for finding in missing))
     draft = Draft(file, document, source.parent, left_out)
+    _, *named = named_files(draft, source)
+    files = (mark, *map(mark_of, named))  # before any of them is read
     digests = collect_digests(draft)
     findings = [*missing, *misshapen, *digests.findings, *apply_rules(draft)]
     if problems or findings:
-        raise ConfigError([*problems, *_place(findings, document, str(source))])
-    return replace(assemble(draft, digests.by_principal), files=named_files(draft, source))
+        raise ConfigError([*problems, *_place(findings, document, str(source))], files)
+    return replace(assemble(draft, digests.by_principal), files=files)
 
 
 def _place(findings: Iterable[Finding], document: Document, source: str) -> Iterable[Problem]:

@@ -13,6 +13,7 @@ from tentaculo.config.addresses import HostName, ListenAddress, TrustedNetwork
 from tentaculo.config.call_models import MaintenanceSection, RateLimitSection, RateSection
 from tentaculo.config.http_fields import (
     AccessWord,
+    BrowserPath,
     FieldName,
     FieldValue,
     FreeFieldName,
@@ -263,7 +264,6 @@ class FileSection(Section):
     """The configuration of a Tentáculo gateway."""
 
     required = ("upstreams", "routes")
-    later = ("browser_path",)
 
     listen: ListenSection | None = Field(None, description="Where clients connect; default 0.0.0.0:8000.")
     admin: AdminSection | None = Field(
@@ -283,6 +283,11 @@ class FileSection(Section):
     )
     health_path: PlainPath | None = Field(
         None, description="Answered by the gateway itself; default /health."
+    )
+    browser_path: BrowserPath | None = Field(
+        None,
+        description="Beneath it the gateway serves the browser client's files to anyone; "
+        "null or false for none, default /_tentaculo.",
     )
     log: LogSection | None = Field(None, description="What is logged, and how.")
     limits: LimitsSection | None = Field(None, description="What a request must keep within.")

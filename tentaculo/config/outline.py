@@ -72,12 +72,17 @@ def outline_of(settings: Settings, before: tuple[Settings, Outline] | None = Non
         routes=_route_digests(settings, before),
         upstreams={upstream.name: digest(upstream, "name") for upstream in settings.upstreams},
         principals={principal.name: digest(principal, "name") for principal in settings.principals},
-        keys={
-            field.name: digest(getattr(settings, field.name))
-            for field in dataclasses.fields(settings)
-            if field.name not in _LISTED
-        },
+        keys=_key_digests(settings),
     )
+
+
+def _key_digests(settings: Settings) -> dict[str, str]:
+    fields = (field.name for field in dataclasses.fields(settings))
+    return {
+        **{name: digest(getattr(settings, name)) for name in fields if name not in _LISTED},
+        "log": digest(settings.log, "sanitize"),
+        "log.sanitize": digest(settings.log.sanitize),  # unlike the rest of it learned while it runs
+    }
 
 
 def _route_digests(settings: Settings, before: tuple[Settings, Outline] | None) -> dict[str, str]:

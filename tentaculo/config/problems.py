@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tentaculo.config.file_marks import FileMark
+
 YamlPath = tuple[str | int, ...]
 
 _SIMPLE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*").fullmatch
@@ -56,9 +58,13 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """A configuration that can't be used; `problems` are all that is wrong, sorted by place."""
+    """A configuration that can't be used; `problems` are all that is wrong, sorted by place.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    `files` are all that it names, as far as it could be read: one of them may be what is wrong.
+    """
+
+    def __init__(self, problems: Iterable[Problem], files: Iterable[FileMark] = ()) -> None:
+        self.files = tuple(files)
         self.problems = tuple(sorted(set(problems), key=_place))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 

@@ -102,6 +102,18 @@ def duration_within(least: float, most: float, said: str) -> Callable[[object], 
     return read
 
 
+def count_up_to(most: int) -> Callable[[object], int]:
+    """Return a reader that takes whole numbers, 1 or more, up to a bound."""
+
+    def read(value: object) -> int:
+        count = read_count(value)
+        if count > most:
+            raise sentence(f"must be {most} at most")
+        return count
+
+    return read
+
+
 def read_per_time(value: object) -> float:
     """Return how many a second."""
     match = _PER_TIME(value) if isinstance(value, str) else None
@@ -165,11 +177,8 @@ Name = Annotated[
 ]
 Switch = Annotated[bool, PlainValidator(read_switch), or_reference(type="boolean")]
 Count = Annotated[int, PlainValidator(read_count), or_reference(type="integer", minimum=1)]
-Duration = Annotated[
-    float,
-    PlainValidator(read_duration),
-    or_reference(type="string", pattern=DURATION_PATTERN),
-]
+AS_DURATION = or_reference(type="string", pattern=DURATION_PATTERN)
+Duration = Annotated[float, PlainValidator(read_duration), AS_DURATION]
 PerTime = Annotated[
     float,
     PlainValidator(read_per_time),

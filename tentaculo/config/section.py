@@ -13,14 +13,13 @@ class Section(BaseModel):
     """A mapping of the file; null in its place is an empty one.
 
     Required keys may be missing here, so that the rules can go on with what is there;
-    `rules.presence` reports them.  `later` are keys that a later version will support; `short` is the
-    key for which a scalar may stand in the mapping's place.
+    `rules.presence` reports them.  `short` is the key for which a scalar may stand in the mapping's
+    place.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     required: ClassVar[tuple[str, ...]] = ()
-    later: ClassVar[tuple[str, ...]] = ()
     short: ClassVar[str | None] = None
 
     @model_validator(mode="before")

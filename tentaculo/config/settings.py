@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
+from tentaculo.config.file_marks import FileMark
 from tentaculo.config.secret import Secret
 from tentaculo.config.upstream_settings import (
     Balance,
@@ -44,6 +45,8 @@ Network = IPv4Network | IPv6Network
 MEBIBYTE = 1024 * 1024
 
 ISSUE_METHODS = frozenset({"POST"})  # of an issue path
+BROWSER_PATH = "/_tentaculo"
+BROWSER_FILES = ("event-source.js", "react.js")
 
 
 class Access(enum.StrEnum):
@@ -303,8 +306,8 @@ class Settings:
     """The whole file.
 
     `tls` are the certificates of the main listener, the first one for names that none is for; without
-    any it speaks plain HTTP.  `files` are all that was read or named, the file itself first: absolute
-    paths with symbolic links in them.
+    any it speaks plain HTTP.  `files` are all that was read or named, the file itself first, as they were
+    before they were read: absolute paths with symbolic links in them.
     """
 
     principals: tuple[PrincipalSettings, ...]
@@ -316,13 +319,14 @@ class Settings:
     credential_headers: tuple[str, ...] = ("X-VX11-Token",)
     identity_header: str = "X-Tentaculo-Principal"
     health_path: str = "/health"
+    browser_path: str | None = BROWSER_PATH
     log: LogSettings = field(default_factory=LogSettings)
     limits: Limits = field(default_factory=Limits)
     admin_digest: bytes | None = None  # SHA-256 of the admin token
     token_store: TokenStoreSettings = field(default_factory=TokenStoreSettings)
     drain: DrainSettings = field(default_factory=DrainSettings)
     tls: tuple[TlsCertificate, ...] = ()
-    files: tuple[Path, ...] = ()
+    files: tuple[FileMark, ...] = ()
 
 
 def issue_groups(routes: Iterable[RouteSettings]) -> dict[tuple[str | None, str], list[RouteSettings]]:

@@ -7,11 +7,11 @@ from typing import Annotated
 from pydantic import PlainValidator
 
 from tentaculo.config.scalars import (
-    DURATION_PATTERN,
+    AS_DURATION,
     SIZE_PATTERN,
+    count_up_to,
     duration_within,
     or_reference,
-    read_count,
     read_size,
     sentence,
 )
@@ -19,14 +19,6 @@ from tentaculo.config.scalars import (
 MOST_EVENTS = 1_000_000
 MOST_BYTES = 1024**3
 _HOUR = 3600.0
-
-
-def read_kept_events(value: object) -> int:
-    """Return how many events are kept."""
-    count = read_count(value)
-    if count > MOST_EVENTS:
-        raise sentence(f"must be {MOST_EVENTS} at most")
-    return count
 
 
 def read_kept_bytes(value: object) -> int:
@@ -37,21 +29,21 @@ def read_kept_bytes(value: object) -> int:
     return size
 
 
-_TIME = or_reference(type="string", pattern=DURATION_PATTERN)
-
 Heartbeat = Annotated[
     float,
     PlainValidator(duration_within(1.0, _HOUR, "must be a duration between 1s and 1h")),
-    _TIME,
+    AS_DURATION,
 ]
 Retry = Annotated[
     float,
     PlainValidator(duration_within(0.001, _HOUR, "must be a duration between 1ms and 1h")),
-    _TIME,
+    AS_DURATION,
 ]
 DrainTime = Retry
 KeptEvents = Annotated[
-    int, PlainValidator(read_kept_events), or_reference(type="integer", minimum=1, maximum=MOST_EVENTS)
+    int,
+    PlainValidator(count_up_to(MOST_EVENTS)),
+    or_reference(type="integer", minimum=1, maximum=MOST_EVENTS),
 ]
 KeptBytes = Annotated[
     int,
@@ -61,5 +53,5 @@ KeptBytes = Annotated[
 KeptTime = Annotated[
     float,
     PlainValidator(duration_within(0.001, 24 * _HOUR, "must be a duration between 1ms and 24h")),
-    _TIME,
+    AS_DURATION,
 ]

@@ -10,7 +10,7 @@ from pydantic import PlainValidator
 
 from tentaculo.config.addresses import is_host
 from tentaculo.config.scalars import (
-    DURATION_PATTERN,
+    AS_DURATION,
     duration_within,
     one_of,
     or_reference,
@@ -116,12 +116,12 @@ StoreTimeout = Annotated[
     PlainValidator(
         duration_within(0.001, 0.4, "must be 400ms at most, since a decision on access takes 0.5s at most")
     ),
-    or_reference(type="string", pattern=DURATION_PATTERN),
+    AS_DURATION,
 ]
 TokenLife = Annotated[
     float,
     PlainValidator(duration_within(1.0, 600.0, "must be a duration between 1s and 10m")),
-    or_reference(type="string", pattern=DURATION_PATTERN),
+    AS_DURATION,
 ]
 Parameter = Annotated[
     str,

@@ -8,10 +8,10 @@ from typing import Annotated
 from pydantic import PlainValidator
 
 from tentaculo.config.scalars import (
-    DURATION_PATTERN,
+    AS_DURATION,
+    count_up_to,
     duration_within,
     or_reference,
-    read_count,
     sentence,
     word_of,
 )
@@ -24,22 +24,6 @@ _PERCENTAGE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%").fullmatch
 _HOUR = 3600.0
 
 
-def read_weight(value: object) -> int:
-    """Return a server's share beside those of the others."""
-    weight = read_count(value)
-    if weight > MOST_WEIGHT:
-        raise sentence(f"must be {MOST_WEIGHT} at most")
-    return weight
-
-
-def read_attempts(value: object) -> int:
-    """Return how often a call is tried in all."""
-    attempts = read_count(value)
-    if attempts > MOST_ATTEMPTS:
-        raise sentence(f"must be {MOST_ATTEMPTS} at most")
-    return attempts
-
-
 def read_percentage(value: object) -> float:
     """Return a share of the whole, which is 1."""
     match = _PERCENTAGE(value) if isinstance(value, str) else None
@@ -48,13 +32,15 @@ def read_percentage(value: object) -> float:
     return float(match[1]) / 100
 
 
-_TIME = or_reference(type="string", pattern=DURATION_PATTERN)
-
 Weight = Annotated[
-    int, PlainValidator(read_weight), or_reference(type="integer", minimum=1, maximum=MOST_WEIGHT)
+    int,
+    PlainValidator(count_up_to(MOST_WEIGHT)),
+    or_reference(type="integer", minimum=1, maximum=MOST_WEIGHT),
 ]
 Attempts = Annotated[
-    int, PlainValidator(read_attempts), or_reference(type="integer", minimum=1, maximum=MOST_ATTEMPTS)
+    int,
+    PlainValidator(count_up_to(MOST_ATTEMPTS)),
+    or_reference(type="integer", minimum=1, maximum=MOST_ATTEMPTS),
 ]
 Percentage = Annotated[
     float,
@@ -64,11 +50,11 @@ Percentage = Annotated[
 CheckInterval = Annotated[
     float,
     PlainValidator(duration_within(0.01, _HOUR, "must be a duration between 10ms and 1h")),
-    _TIME,
+    AS_DURATION,
 ]
 CheckTimeout = Annotated[
     float,
     PlainValidator(duration_within(0.001, _HOUR, "must be a duration between 1ms and 1h")),
-    _TIME,
+    AS_DURATION,
 ]
 BalanceWord = Annotated[Balance, PlainValidator(word_of(Balance)), or_reference(enum=list(Balance))]

@@ -16,24 +16,14 @@ from pathlib import Path
 
 from watchfiles import awatch
 
+from tentaculo.config.file_marks import FileMark, mark_of
+
 logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it tells of each change it sees
 
 QUIET_SECONDS = 0.1
 LOOK_SECONDS = 5.0
 
-Mark = tuple[tuple[str, int, int, int], ...]
-
-
-def mark_of(files: Iterable[Path]) -> Mark:
-    """Return what changes when one of the files is written or replaced; a missing file has a mark too."""
-    marks = []
-    for file in files:
-        try:
-            found = file.stat()
-            marks.append((str(file), found.st_ino, found.st_mtime_ns, found.st_size))
-        except OSError:
-            marks.append((str(file), 0, 0, 0))
-    return tuple(marks)
+Marks = dict[Path, FileMark]
 
 
 def folders_of(files: Iterable[Path]) -> set[Path]:
@@ -43,11 +33,14 @@ def folders_of(files: Iterable[Path]) -> set[Path]:
 
 
 class Watch:
-    """Watches the files that `files` names, anew after each change."""
+    """Watches the files that `files` names, anew after each change.
+
+    It names them with the marks that they had before they were read: what is written since is a change.
+    """
 
     def __init__(
         self,
-        files: Callable[[], Iterable[Path]],
+        files: Callable[[], Iterable[FileMark]],
         *,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         look_seconds: float = LOOK_SECONDS,
@@ -58,21 +51,21 @@ class Watch:
 
     async def changes(self) -> AsyncIterator[None]:
         """Yield after each change, once nothing was written for a moment."""
-        files = tuple(self._files())
-        seen = mark_of(files)
+        seen = self._read()
         while True:
-            async with aclosing(self._stirrings(files)) as stirrings:
+            async with aclosing(self._stirrings(seen)) as stirrings:
                 async for _ in stirrings:
-                    if mark_of(files) != seen:
+                    if _now(seen) != seen:
                         break
-            seen = await self._settled(files)
+            settled = await self._settled(seen)
             yield
-            files = tuple(self._files())
-            # What was written meanwhile counts as a change; of other files nothing is known yet.
-            known = {mark[0]: mark for mark in seen}
-            seen = tuple(known.get(mark[0], mark) for mark in mark_of(files))
+            # Where reading fails it tells no new marks, and an edit must not be told of for ever.
+            seen = {path: settled.get(path, mark) for path, mark in self._read().items()}
 
-    async def _stirrings(self, files: tuple[Path, ...]) -> AsyncGenerator[None, None]:
+    def _read(self) -> Marks:
+        return {mark.path: mark for mark in self._files()}
+
+    async def _stirrings(self, files: Iterable[Path]) -> AsyncGenerator[None, None]:
         """Yield whenever something may have changed, first of all now."""
         yield
         # A folder that goes just now, and a system that watches no more of them, leave looking.
@@ -92,12 +85,16 @@ class Watch:
             await self._pause(self._look_seconds)
             yield
 
-    async def _settled(self, files: tuple[Path, ...]) -> Mark:
+    async def _settled(self, files: Iterable[Path]) -> Marks:
         """Wait until the files stay as they are for a moment."""
-        mark = mark_of(files)
+        marks = _now(files)
         while True:
             await self._pause(QUIET_SECONDS)
-            later = mark_of(files)
-            if later == mark:
-                return mark
-            mark = later
+            later = _now(files)
+            if later == marks:
+                return marks
+            marks = later
+
+
+def _now(files: Iterable[Path]) -> Marks:
+    return {path: mark_of(path) for path in files}

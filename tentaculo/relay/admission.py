@@ -25,6 +25,7 @@ from tentaculo.errors import (
 )
 from tentaculo.relay.issuing import IssuePlan
 from tentaculo.relay.opening import Cookies, Opening, cookie_name
+from tentaculo.relay.own_replies import OwnReply
 from tentaculo.relay.plan import RoutePlan
 from tentaculo.relay.record import Record
 from tentaculo.relay.request import Request
@@ -66,6 +67,7 @@ class Admission:
         "last_event_id",
         "maintenance",
         "message",
+        "own",
         "preflight",
         "rate",
         "record",
@@ -90,6 +92,7 @@ class Admission:
         self.upload: Upload | None = None
         self.host = b""
         self.target: Target | None = None
+        self.own: OwnReply | None = None
         self.issuing: IssuePlan | None = None
         self.preflight: Fields | None = None
         self.maintenance: MaintenanceSettings | None = None
@@ -105,8 +108,8 @@ class Admission:
     def decide(self) -> RoutePlan | None:
         """Return the route to forward on, None for what the gateway answers itself.
 
-        That is a health check, the request for a token (`issuing`), a preflight (`preflight`), or a call to
-        a route under `maintenance`.
+        That is a path of its `own`, the request for a token (`issuing`), a preflight (`preflight`), or a
+        call to a route under `maintenance`.
         With a `token`, who asks is known only once that was redeemed.
         """
         self._check_head()
@@ -114,7 +117,8 @@ class Admission:
         hostname = "" if host is None else check_host(host)
         self.host = b"" if host is None else host.encode()
         target = self.target = parse_target(self.message.path, host or "")
-        if target.path == self.snapshot.settings.health_path:
+        self.own = self.snapshot.own.find(target.path)
+        if self.own is not None:
             return None
         plan = self._match(hostname, target)
         if plan is None:

@@ -6,16 +6,14 @@ Reading and writing are tied together here: a slow client stops the upstream.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from tentaculo.errors import GatewayError
-from tentaculo.relay.delivery import LAST_CHUNK, Delivery, StreamWatch, chunk
+from tentaculo.relay.delivery import LAST_CHUNK, Delivery, Recipient, StreamWatch, chunk
 from tentaculo.relay.last_words import retry_line
 from tentaculo.relay.plan import RoutePlan
 from tentaculo.relay.reply_head import (
     NO_CONTENT,
-    added_lines,
     check_stream_reply,
     is_encoded,
     is_event_stream,
@@ -30,21 +28,14 @@ from tentaculo.wire.headers import sort_response_fields
 
 
 class Answer(Delivery):
-    """The reply of one exchange; `extra` are header lines to add.
-
-    `http10` says that the client speaks HTTP/1.0; `uploading` that the request is not whole yet.
-    """
+    """The reply of one exchange; `uploading` says that the request is not whole yet."""
 
     __slots__ = (
         "_ask",
         "_awaits_event",
         "_bom",
-        "_extra",
-        "_http10",
         "_is_open_ended",
         "_method",
-        "_plan",
-        "_request_id",
         "_tracker",
         "_upstream",
         "uploading",
@@ -52,23 +43,15 @@ class Answer(Delivery):
 
     def __init__(
         self,
-        transport: asyncio.Transport | None,
+        recipient: Recipient,
         on_done: Callable[[GatewayError | None], None],
         plan: RoutePlan,
         watch: StreamWatch,
         *,
         method: str,
-        http10: bool,
-        request_id: str,
-        keep_alive: bool,
-        extra: bytes = b"",
     ) -> None:
-        super().__init__(transport, on_done, watch, keep_alive=keep_alive)
-        self._plan = plan
+        super().__init__(recipient, on_done, plan, watch)
         self._method = method
-        self._http10 = http10
-        self._request_id = request_id
-        self._extra = extra
         self._upstream: UpstreamConnection | None = None
         self._ask: Ask | None = None
         self._tracker: EventTracker | None = None
@@ -93,7 +76,7 @@ class Answer(Delivery):
 
     def interim_received(self, head: ReplyHead) -> None:
         """Pass a 1xx on; HTTP/1.0 has none."""
-        if self._http10:
+        if self._recipient.http10:
             return
         fields = sort_response_fields(head.fields, self._plan.response_names)
         self._write(b"".join((status_line(head), *without_length(fields.kept), b"\r\n")))
@@ -167,12 +150,11 @@ class Answer(Delivery):
             self._wait_for_events()
         if self.uploading:
             self.keep_alive = False  # the rest of the body may never come
-        framing = self._framing(head)
+        self._is_open_ended = head.framing is Framing.CHUNKED or head.framing is Framing.CLOSE
+        framing = self._framing(open_ended=self._is_open_ended)
         fields = sort_response_fields(head.fields, self._plan.response_names)
         kept = fields.kept if head.status != NO_CONTENT else without_length(fields.kept)
-        added = added_lines(
-            self._plan, fields.seen, streaming=streaming, request_id=self._request_id, extra=self._extra
-        )
+        added = self._added(fields.seen, streaming=streaming)
         greeting = self._greet() if self.is_stream and not is_encoded(head) else b""
         return b"".join((status_line(head), *kept, framing, added, b"\r\n", greeting))
 
@@ -198,19 +180,6 @@ class Answer(Delivery):
         words = retry_line(stream.retry) + b"\n"  # one of the upstream's own comes later, and counts
         self.bytes_out += len(words)
         return chunk(words) if self.chunked else words
-
-    def _framing(self, head: ReplyHead) -> bytes:
-        self.framed = not self._http10 or head.framing in (Framing.LENGTH, Framing.NONE)
-        if head.framing is Framing.CHUNKED or head.framing is Framing.CLOSE:
-            self._is_open_ended = True
-            if self._http10:
-                self.keep_alive = False
-            else:
-                self.chunked = True
-        line = b"Transfer-Encoding: chunked\r\n" if self.chunked else b""
-        if not self.keep_alive:
-            return line + b"Connection: close\r\n"
-        return line + b"Connection: keep-alive\r\n" if self._http10 else line
 
     # Bytes of the gateway's own.
 

@@ -1,4 +1,4 @@
-"""What the gateway itself answers: errors, health, preflights and new tokens; never a backend's reply."""
+"""What the gateway itself answers: errors, its own paths, preflights, new tokens; never a backend's reply."""
 
 from __future__ import annotations
 
@@ -71,19 +71,13 @@ class Answering(Admission):
         if self.maintenance is not None:
             self._answer_maintenance(self.maintenance)
             return
-        method, draining = self.message.method, self.relay.draining
+        assert self.own is not None
+        method = self.message.method
         if method not in ("GET", "HEAD"):
-            raise MethodNotAllowed("health", headers=(("Allow", "GET, HEAD"),))
-        self.record.status = 503 if draining else 200
-        self._write(
-            plain_response(
-                self.record.status,
-                b'{"status":"draining"}' if draining else b'{"status":"ok"}',
-                content_type="application/json",
-                keep_alive=self._keep_alive,
-                with_body=method != "HEAD",
-            )
-        )
+            raise MethodNotAllowed("own_path", headers=(("Allow", "GET, HEAD"),))
+        answer = self.own.choose(self.message.headers, draining=self.relay.draining)
+        self.record.status = answer.status
+        self._write(answer.written(keep_alive=self._keep_alive, with_body=method != "HEAD"))
 
     def _answer_maintenance(self, maintenance: MaintenanceSettings) -> None:
         self.record.status = maintenance.status

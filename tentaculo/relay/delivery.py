@@ -10,6 +10,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tentaculo.errors import GatewayError
+from tentaculo.relay.plan import RoutePlan
+from tentaculo.relay.reply_head import added_lines
+from tentaculo.wire.headers import Meaning
 
 LAST_CHUNK = b"0\r\n\r\n"
 
@@ -27,6 +30,30 @@ class StreamWatch(Protocol):
         """Note that the first event went out."""
 
 
+class Recipient:
+    """Who a reply is for, as its request has it; `extra` are header lines that only this reply gets.
+
+    `http10` says that the client speaks HTTP/1.0; one that is gone has no transport.
+    """
+
+    __slots__ = ("extra", "http10", "keep_alive", "request_id", "transport")
+
+    def __init__(
+        self,
+        transport: asyncio.Transport | None,
+        *,
+        http10: bool,
+        request_id: str,
+        keep_alive: bool,
+        extra: bytes = b"",
+    ) -> None:
+        self.transport = transport
+        self.http10 = http10
+        self.request_id = request_id
+        self.keep_alive = keep_alive
+        self.extra = extra
+
+
 class Delivery:
     """One reply to one client; `on_done` is called once, with None or with what went wrong.
 
@@ -37,6 +64,8 @@ class Delivery:
     __slots__ = (
         "_on_done",
         "_paused",
+        "_plan",
+        "_recipient",
         "_transport",
         "_watch",
         "bytes_out",
@@ -52,17 +81,18 @@ class Delivery:
 
     def __init__(
         self,
-        transport: asyncio.Transport | None,
+        recipient: Recipient,
         on_done: Callable[[GatewayError | None], None],
+        plan: RoutePlan,
         watch: StreamWatch,
-        *,
-        keep_alive: bool,
     ) -> None:
-        self._transport = transport
+        self._recipient = recipient
+        self._transport = recipient.transport
         self._on_done: Callable[[GatewayError | None], None] | None = on_done
+        self._plan = plan
         self._watch: StreamWatch | None = watch
         self._paused = False
-        self.keep_alive = keep_alive
+        self.keep_alive = recipient.keep_alive
         self.started = False
         self.stalled = False
         self.is_stream = False
@@ -87,10 +117,14 @@ class Delivery:
             on_done(error)
 
     def end(self, last: bytes = b"") -> None:
-        """End a started reply in good order before its upstream does; `last` is said between events only."""
+        """End a started reply in good order before its upstream does; `last` is said between events only.
+
+        The connection is kept where a last chunk ends the reply, and closed where only that can.
+        """
         may_speak = self._may_add
         self.detach()
-        self.keep_alive = False
+        if not self.chunked:
+            self.keep_alive = False
         if self._on_done is not None:
             words = last if may_speak else b""
             if self.chunked or words:
@@ -116,6 +150,26 @@ class Delivery:
             return False
         self._add(comment)
         return True
+
+    # The head.
+
+    def _framing(self, *, open_ended: bool) -> bytes:
+        """Choose how the client will know the end, even of a body without a length; return lines for it."""
+        http10 = self._recipient.http10
+        self.chunked = open_ended and not http10
+        line = b"Transfer-Encoding: chunked\r\n" if self.chunked else b""
+        if open_ended and http10:
+            self.keep_alive = self.framed = False
+        if not self.keep_alive:
+            return line + b"Connection: close\r\n"
+        return line + b"Connection: keep-alive\r\n" if http10 else line
+
+    def _added(self, seen: set[Meaning], *, streaming: bool) -> bytes:
+        """Return the lines that the gateway adds, where the upstream has not `seen` to them itself."""
+        to = self._recipient
+        return added_lines(self._plan, seen, streaming=streaming, request_id=to.request_id, extra=to.extra)
+
+    # Bytes of the gateway's own.
 
     @property
     def _may_add(self) -> bool:

@@ -17,6 +17,7 @@ from aiohttp import hdrs, web
 from tentaculo.errors import BadRequest, GatewayError, UpstreamTimeout
 from tentaculo.relay.answer import Answer
 from tentaculo.relay.attempts import Attempts
+from tentaculo.relay.delivery import Recipient
 from tentaculo.relay.opening import describe_client, redeem
 from tentaculo.relay.plan import RoutePlan
 from tentaculo.relay.request import Request
@@ -211,15 +212,7 @@ class Exchange(Streaming):
         plan, head = self._decided
         method, timeouts = self.message.method, plan.timeouts
         answer = self._answer = self.connection.flow = Answer(
-            self.connection.transport,
-            on_done,
-            plan,
-            self,
-            method=method,
-            http10=self.http10,
-            request_id=self.record.request_id,
-            keep_alive=self._keep_alive,
-            extra=self._own_lines(),
+            self._recipient(), on_done, plan, self, method=method
         )
         self._upstream = upstream
         self._attempts.sent = True
@@ -245,22 +238,20 @@ class Exchange(Streaming):
             raise BadRequest("body")
         wanted = wanted_stream(sharing, plan.shared_identity, self.target, self.fields, self.record.principal)
         client = self._answer = self.connection.flow = Subscription(
-            self.connection.transport,
-            on_done,
-            plan,
-            self,
-            http10=self.http10,
-            request_id=self.record.request_id,
-            keep_alive=self._keep_alive,
-            last_event_id=self.last_event_id,
-            extra=self._own_lines(),
+            self._recipient(), on_done, plan, self, last_event_id=self.last_event_id
         )
         self.relay.shared.join(plan, sharing, wanted, client)
 
-    def _own_lines(self) -> bytes:
-        """Return the header lines of the gateway's own that go with this reply."""
+    def _recipient(self) -> Recipient:
+        """Return who asked, with the header lines of the gateway's own that go with this reply."""
         fields = self.cors + self.rate
-        return field_lines(fields) if fields else b""
+        return Recipient(
+            self.connection.transport,
+            http10=self.http10,
+            request_id=self.record.request_id,
+            keep_alive=self._keep_alive,
+            extra=field_lines(fields) if fields else b"",
+        )
 
     def _may_retry(self) -> bool:
         """Whether an idle connection was closed by the upstream as we wrote: nothing was answered.

@@ -25,6 +25,7 @@ from tentaculo.wire.cookies import set_cookie
 from tentaculo.wire.cors import CorsRule, Fields
 from tentaculo.wire.headers import NameTable, request_names
 
+USUAL_PARAMETER = "token"
 _BINDING_FORM = re.compile(rb"[A-Za-z0-9_-]{43}").fullmatch
 
 
@@ -32,12 +33,14 @@ _BINDING_FORM = re.compile(rb"[A-Za-z0-9_-]{43}").fullmatch
 class IssuePlan:
     """One issue path, compiled: `openable` are the routes that each principal may open with its tokens.
 
-    `cookie_paths` are where the browser may send the token's cookie.
+    `carrier` tells a client where a token travels, unless that is the usual place; `cookie_paths` are where
+    the browser may send the token's cookie.
     """
 
     name: str
     terms: EphemeralTokenSettings
     endpoint: str
+    carrier: dict[str, str]
     cookie: str
     cookie_paths: tuple[str, ...]
     openable: dict[str, tuple[str, ...]]
@@ -89,6 +92,7 @@ def compile_issue(
         name=first.name,
         terms=terms,
         endpoint=first.path,
+        carrier=carrier_of(first, terms),
         cookie=token_cookie(terms.issue_path),
         cookie_paths=tuple(dict.fromkeys(cookie_path(route.path) for route in group)),
         openable={name: tuple(names) for name, names in openable.items()},
@@ -106,6 +110,15 @@ def compile_issue(
         cors=joined(tuple(rule for route in group if (rule := cors_of(route)) is not None)),
         metrics=metrics,
     )
+
+
+def carrier_of(route: RouteSettings, terms: EphemeralTokenSettings) -> dict[str, str]:
+    """Return the header or the parameter that a route's tokens travel in, empty for the usual parameter."""
+    if terms.carry is Carry.HEADER:
+        return {"header": route.credential_headers[0]}
+    if terms.carry is Carry.QUERY and terms.parameter != USUAL_PARAMETER:
+        return {"parameter": terms.parameter}
+    return {}
 
 
 def cors_of(route: RouteSettings) -> CorsRule | None:
@@ -155,7 +168,7 @@ async def issue(plan: IssuePlan, tokens: EphemeralTokens, asking: Asking) -> tup
         raise Forbidden("blocked") from None
     except TokenStoreFull:
         raise TokenStoreAtLimit("max_tokens", headers=RETRY_AFTER) from None
-    body: dict[str, Any] = {"ttl_sec": int(terms.ttl), "endpoint": plan.endpoint}
+    body: dict[str, Any] = {"ttl_sec": int(terms.ttl), "endpoint": plan.endpoint, **plan.carrier}
     if terms.carry is not Carry.COOKIE:
         body = {"sse_token": token, **body}
     return orjson.dumps(body), _cookies(plan, asking, token, binding)

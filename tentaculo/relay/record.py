@@ -79,7 +79,7 @@ class Record:
                 return
         elif self.client_gone or self.stalled:
             event["code"] = "client_gone" if self.client_gone else "slow_client"
-        elif served is None:  # a health check
+        elif served is None:  # a path of the gateway's own
             relay.logs.event("debug", "request.finished", event)
             return
         relay.logs.event("info", "request.finished", event)

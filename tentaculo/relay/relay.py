@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,6 +78,15 @@ class Relay:
         """Return the exchanges that are open streams now, the oldest first."""
         streaming = [exchange for exchange in self._open if exchange.is_streaming]
         return sorted(streaming, key=lambda exchange: exchange.record.started_at)
+
+    def streams_by_route(self) -> dict[str, int]:
+        """Return how many streams each route has, by its name now; those of routes that are gone are not in.
+
+        A reload may have given a route another name, and its name to another route.
+        """
+        plans = (exchange.record.plan for exchange in self._open if exchange.is_streaming)
+        now = (self.snapshot.plans.get(plan.identity) for plan in plans if plan is not None)
+        return dict(Counter(plan.name for plan in now if plan is not None))
 
     def drain(self) -> None:
         """Keep no connection after the exchange that is on it."""

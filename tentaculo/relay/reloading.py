@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from tentaculo.config.file_marks import FileMark
 from tentaculo.config.outline import Changes, changes
 from tentaculo.config.problems import ConfigError
 from tentaculo.config.settings import Settings
@@ -64,14 +65,22 @@ class Reloader:
         self._one_at_a_time = asyncio.Lock()
         self._graces: set[asyncio.TimerHandle] = set()
         self.problems: tuple[str, ...] = ()
+        self._named: tuple[FileMark, ...] = ()  # by what was read last, whatever came of it
+
+    @property
+    def files(self) -> tuple[FileMark, ...]:
+        """The files of the configuration in effect, and those that one names that was rejected since."""
+        return (*self._relay.snapshot.settings.files, *self._named)
 
     async def reload(self) -> Reloaded:
         """Read the configuration and put it into effect, unless anything is wrong with it."""
         async with self._one_at_a_time:
             try:
                 snapshot, found = await self._prepared()
-                await self._apply(snapshot.settings)
+                self._named = snapshot.settings.files
+                await self._applied(snapshot)
             except ConfigError as error:
+                self._named = error.files
                 return self._rejected(tuple(map(str, error.problems)))
             except NotApplied as fault:
                 return self._rejected((str(fault),))
@@ -98,6 +107,13 @@ class Reloader:
             if gc.get_count()[0] > MANY_OBJECTS:
                 _grow_old()
             gc.enable()
+
+    async def _applied(self, snapshot: Snapshot) -> None:
+        try:
+            await self._apply(snapshot.settings)
+        except Exception:
+            await snapshot.aclose(successor=self._relay.snapshot)
+            raise
 
     def _rejected(self, problems: tuple[str, ...]) -> Reloaded:
         self.problems = problems

@@ -14,6 +14,8 @@ from tentaculo.config.outline import Outline, outline_of
 from tentaculo.config.settings import ISSUE_METHODS, Settings, UpstreamSettings, issue_groups
 from tentaculo.relay.issuing import IssuePlan, compile_issue
 from tentaculo.relay.opening import own_cookies
+from tentaculo.relay.own_files import own_replies
+from tentaculo.relay.own_replies import OwnReplies
 from tentaculo.relay.plan import RoutePlan, compile_route
 from tentaculo.routing import Pattern, RouteTable
 from tentaculo.telemetry.metrics import Metrics, RouteMetrics
@@ -30,8 +32,8 @@ NO_ROUTE = "-"  # no route can have this name
 class Snapshot:
     """The compiled configuration; `unrouted` counts what matched no route.
 
-    `own_cookies` are the names of the gateway's cookies, which no upstream gets; `plans` are the routes by
-    what they do, whatever their names.
+    `own_cookies` are the names of the gateway's cookies, which no upstream gets; `own` is what it answers at
+    paths of its own; `plans` are the routes by what they do, whatever their names.
     """
 
     settings: Settings
@@ -44,6 +46,7 @@ class Snapshot:
     unrouted: RouteMetrics
     secret_names: frozenset[bytes]
     own_cookies: frozenset[bytes]
+    own: OwnReplies
 
     def start(self, previous: Snapshot | None = None) -> None:
         """Begin what goes on by itself; servers come from the snapshot before, with all they know."""
@@ -78,6 +81,7 @@ def build_snapshot(
     down and come back.
     """
     standings = Standings() if standings is None else standings
+    metrics.forget_unused()  # here, for it takes long after many
     outline = outline_of(settings, None if previous is None else (previous.settings, previous.outline))
     principals = Principals(settings.principals)
     upstreams = _upstreams(settings, _maker(metrics, deadlines, notice), outline, previous)
@@ -109,6 +113,7 @@ def build_snapshot(
         unrouted=metrics.route(NO_ROUTE),
         secret_names=_secret_names(settings),
         own_cookies=cookies,
+        own=own_replies(settings),
     )
 
 

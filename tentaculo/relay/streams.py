@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -94,15 +93,6 @@ class Streams:
                 self._counts[key] = count
             else:
                 del self._counts[key]
-
-    def end_all(self, reason: str) -> None:
-        """End every stream."""
-        for stream in self.all_open():
-            stream.end_stream(reason)
-
-    def by_route(self) -> dict[str, int]:
-        """Return how many streams are open on each route."""
-        return dict(Counter(claim.route for claim in self._open.values()))
 
     def settle(self) -> None:
         """Have every stream count what it has relayed so far."""

@@ -6,14 +6,13 @@ lags: nothing more is written to it than its connection holds already, and it go
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tentaculo.errors import GatewayError
-from tentaculo.relay.delivery import Delivery, StreamWatch, chunk
+from tentaculo.relay.delivery import Delivery, Recipient, StreamWatch, chunk
 from tentaculo.relay.plan import RoutePlan
-from tentaculo.relay.reply_head import NO_CONTENT, added_lines
+from tentaculo.relay.reply_head import NO_CONTENT
 from tentaculo.wire.headers import Meaning
 
 if TYPE_CHECKING:
@@ -36,17 +35,13 @@ class SharedHead:
 
 
 class Subscription(Delivery):
-    """One client of a shared stream; `last_event_id` is what it had last, `extra` are header lines to add.
+    """One client of a shared stream; `last_event_id` is what it had last.
 
     `cursor` is the number of the block that a lagging client gets next; blocks up to there were written.
     """
 
     __slots__ = (
         "_events_before",
-        "_extra",
-        "_http10",
-        "_plan",
-        "_request_id",
         "_size_before",
         "_stream",
         "cursor",
@@ -56,22 +51,14 @@ class Subscription(Delivery):
 
     def __init__(
         self,
-        transport: asyncio.Transport | None,
+        recipient: Recipient,
         on_done: Callable[[GatewayError | None], None],
         plan: RoutePlan,
         watch: StreamWatch,
         *,
-        http10: bool,
-        request_id: str,
-        keep_alive: bool,
         last_event_id: bytes,
-        extra: bytes = b"",
     ) -> None:
-        super().__init__(transport, on_done, watch, keep_alive=keep_alive)
-        self._plan = plan
-        self._http10 = http10
-        self._request_id = request_id
-        self._extra = extra
+        super().__init__(recipient, on_done, plan, watch)
         self._stream: SharedStream | None = None
         self._size_before = self._events_before = 0
         self.last_event_id = last_event_id
@@ -109,27 +96,14 @@ class Subscription(Delivery):
             return False
         self.status = head.status
         self.started = True
-        framing = self._framing(head)
-        added = added_lines(
-            self._plan, head.seen, streaming=self.is_stream, request_id=self._request_id, extra=self._extra
-        )
-        self._write(b"".join((head.status_line, head.lines, framing, added, b"\r\n")))
+        empty = not self.is_stream and head.status != NO_CONTENT
+        length = b"Content-Length: 0\r\n" if empty else b""
+        framing = self._framing(open_ended=self.is_stream)
+        added = self._added(head.seen, streaming=self.is_stream)
+        self._write(b"".join((head.status_line, head.lines, length, framing, added, b"\r\n")))
         if not self.is_stream:
             self.finish()
         return self.is_stream
-
-    def _framing(self, head: SharedHead) -> bytes:
-        line = b""
-        if not self.is_stream:
-            line = b"" if head.status == NO_CONTENT else b"Content-Length: 0\r\n"
-        elif self._http10:
-            self.keep_alive = self.framed = False
-        else:
-            self.chunked = True
-            line = b"Transfer-Encoding: chunked\r\n"
-        if not self.keep_alive:
-            return line + b"Connection: close\r\n"
-        return line + b"Connection: keep-alive\r\n" if self._http10 else line
 
     def say(self, words: bytes) -> None:
         """Write something of the gateway's own, for this client alone."""

@@ -36,7 +36,8 @@ class Logs:
     """One logger and where its lines go; `terminal` says whether the sink is one.
 
     `settings.format` auto is readable on a terminal and JSON elsewhere.  `secret_names` are added to
-    the names whose values are masked.  `sink` is called with one whole line, from any thread.
+    the names whose values are masked.  `sink` is called with one whole line, from any thread, and `tap`,
+    where there is one, with the same event as JSON.
     """
 
     def __init__(
@@ -53,11 +54,13 @@ class Logs:
         self._level = _NUMBERS[settings.level]
         self._sanitizer = EventSanitizer((*settings.sanitize, *secret_names))
         self._processors: tuple[Processor, ...] = (Stamp(), format_exception, self._sanitizer)
+        self._readable = readable
         self._renderer: Renderer = ConsoleLine(colors=colors) if readable else json_line
         self._attached: AttachedLogging | None = None
+        self.tap: Callable[[bytes], None] | None = None
         self.logger: FilteringBoundLogger = structlog.wrap_logger(
             _SinkLogger(sink),
-            processors=[*self._processors, self._renderer],
+            processors=[*self._processors, self._rendered],
             wrapper_class=structlog.make_filtering_bound_logger(self._level),
         ).bind()
 
@@ -81,7 +84,15 @@ class Logs:
         line["event"] = event
         for process in self._processors:
             line = process(None, level, line)
-        return self._renderer(None, level, line)
+        return self._rendered(None, level, line)
+
+    def _rendered(self, logger: Any, method_name: str, event: Event) -> bytes:
+        tap = self.tap
+        if tap is None:
+            return self._renderer(logger, method_name, event)
+        line = json_line(logger, method_name, event)  # first: a reader's renderer takes the event apart
+        tap(line)
+        return self._renderer(logger, method_name, event) if self._readable else line
 
     def attach_standard_library(self) -> None:
         """Take over the standard library's records and warnings, whoever makes them."""

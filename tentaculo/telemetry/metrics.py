@@ -13,9 +13,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from tentaculo.telemetry.holds import Hold, Holds
 from tentaculo.telemetry.stream_metrics import StreamFamilies, StreamMetrics
 from tentaculo.telemetry.tallies import OTHER, Tallies, Tally
-from tentaculo.telemetry.token_metrics import TokenMetrics
+from tentaculo.telemetry.token_metrics import TokenMetrics, shown_total
 from tentaculo.telemetry.upstream_metrics import UpstreamMetrics
 
 FAULT_KINDS = frozenset(
@@ -47,12 +48,7 @@ class Metrics:
         self._rate_limited = Counter(
             "tentaculo_rate_limited", "Calls refused by their route's rate limit", ["route"], registry=own
         )
-        self._faults = Counter(
-            "tentaculo_upstream_faults",
-            "Exchanges that an upstream failed",
-            ["upstream", "kind"],
-            registry=own,
-        )
+        self._routes = Holds(self._forget_route)
         self._refused = Counter(
             "tentaculo_connections_refused", "Connections refused for a limit", ["reason"], registry=own
         )
@@ -83,13 +79,24 @@ class Metrics:
         )
 
     def route(self, name: str) -> RouteMetrics:
-        """Return the metrics of a route; the same counts each time it is asked for."""
+        """Return the metrics of a route; the same counts for all who ask, while anyone keeps them."""
+        hold = self._routes.take(name)
         streams = StreamMetrics(self._streams, name)
-        return RouteMetrics(self._tallies.of(name), streams, self._rate_limited.labels(name))
+        return RouteMetrics(hold, self._tallies.of(name), streams, self._rate_limited.labels(name))
+
+    def forget_unused(self) -> None:
+        """End the series of routes and servers that nobody keeps any more; from any thread."""
+        self._routes.forget_unused()
+        self.upstreams.forget_unused()
+
+    def _forget_route(self, name: str) -> None:
+        self._tallies.forget(name)
+        self._streams.forget(name)
+        self._rate_limited.remove(name)
 
     def upstream_fault(self, upstream: str, kind: str) -> None:
         """Count an exchange that an upstream failed; `kind` is the error's code."""
-        self._faults.labels(upstream, _closed(kind, FAULT_KINDS)).inc()
+        self.upstreams.failed(upstream, _closed(kind, FAULT_KINDS))
 
     def connection_refused(self, reason: str) -> None:
         """Count a connection that a limit refused; `reason` is the limit's name."""
@@ -120,17 +127,31 @@ class Metrics:
         self._reloads.labels(_closed(outcome, RELOAD_OUTCOMES)).inc()
         self._is_rejected.set(outcome == "rejected")
 
+    @property
+    def open_connections(self) -> int:
+        """How many downstream connections are open."""
+        return int(shown_total(self._connections))
+
+    def tallies(self) -> list[Tally]:
+        """Return the finished exchanges of every route, to be read and not changed."""
+        return self._tallies.all()
+
     def exposition(self) -> tuple[bytes, str]:
         """Return all of it in Prometheus' text format, and its content type."""
+        self.forget_unused()
         return generate_latest(cast("Collector", _WithoutCreated(self.registry))), CONTENT_TYPE_LATEST
 
 
 class RouteMetrics:
-    """The metrics of one route: of its finished exchanges, of calls over its rate, and of its streams."""
+    """The metrics of one route: of its finished exchanges, of calls over its rate, and of its streams.
 
-    __slots__ = ("_rate_limited", "_streams", "_tally")
+    They are shown for as long as any of them is kept.
+    """
 
-    def __init__(self, tally: Tally, streams: StreamMetrics, rate_limited: Counter) -> None:
+    __slots__ = ("_hold", "_rate_limited", "_streams", "_tally")
+
+    def __init__(self, hold: Hold, tally: Tally, streams: StreamMetrics, rate_limited: Counter) -> None:
+        self._hold = hold
         self._tally = tally
         self._streams = streams
         self._rate_limited = rate_limited

@@ -49,6 +49,15 @@ class StreamFamilies:
         self.shared = _gauge("tentaculo_shared_streams_open", "Open shared streams", own)
         self.shared_clients = _gauge("tentaculo_shared_stream_clients", "Clients of shared streams", own)
 
+    def forget(self, route: str) -> None:
+        """Give up what was counted of a route."""
+        for reason in (*END_REASONS, OTHER):
+            self.ended.remove(route, reason)
+        for family in (self.open, self.duration, self.first_event, self.events, self.bytes):
+            family.remove(route)
+        for family in (self.replayed, self.resyncs, self.shared, self.shared_clients):
+            family.remove(route)
+
 
 class StreamMetrics:
     """The metrics of one route's streams, bound once so that counting costs no look-up of labels."""

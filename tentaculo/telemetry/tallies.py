@@ -42,16 +42,36 @@ class Tally:
             self.slots[bisect_left(REQUEST_SECONDS, seconds)] += 1
             self.seconds += seconds
 
+    def take_over(self, other: Tally) -> None:
+        """Add the counts of another one."""
+        for key, count in other.requests.items():
+            self.requests[key] = self.requests.get(key, 0) + count
+        for slot, count in enumerate(other.slots):
+            self.slots[slot] += count
+        self.seconds += other.seconds
+
 
 class Tallies:
     """The tallies of all routes by name; prometheus-client's `Collector` by shape, not by name."""
 
     def __init__(self) -> None:
         self._by_route: dict[str, Tally] = {}
+        self._forgotten = Tally()
 
     def of(self, route: str) -> Tally:
         """Return the tally of a route; the same one each time it is asked for."""
         return self._by_route.setdefault(route, Tally())
+
+    def all(self) -> list[Tally]:
+        """Return those of all routes, and first what was counted of forgotten ones: their sum only grows."""
+        gone = [self._forgotten] if self._forgotten.requests else []
+        return [*gone, *self._by_route.values()]
+
+    def forget(self, route: str) -> None:
+        """Give up the tally of a route."""
+        tally = self._by_route.pop(route, None)
+        if tally is not None:
+            self._forgotten.take_over(tally)
 
     def show_in(self, registry: CollectorRegistry) -> None:
         """Have the registry ask here too."""

@@ -5,6 +5,8 @@ The names are those that operators' dashboards and alerts use.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 OTHER = "other"
@@ -24,6 +26,15 @@ STEPS = frozenset({"issue", "redeem", "renew", "release", "revoke", "standings",
 CONNECT_MILLISECONDS = (1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
 STEP_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5)
 AGE_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 45, 60, 300)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCounts:
+    """How many tokens were issued, refused by reason, and were valid at the last census."""
+
+    issued: int
+    refused: dict[str, int]
+    valid: int
 
 
 class TokenMetrics:
@@ -90,6 +101,11 @@ class TokenMetrics:
         self._valid.set(valid)
         self._expired.inc(expired)
 
+    def counts(self) -> TokenCounts:
+        """Return what was counted so far."""
+        refused = {reason: int(shown_total(self._refused.labels(reason))) for reason in sorted(REFUSALS)}
+        return TokenCounts(int(shown_total(self._issued)), refused, int(shown_total(self._valid)))
+
     def stream_opened(self, by: str, seconds: float) -> None:
         """Count a stream by what opened it, `seconds` after its request."""
         self._opened.labels(by if by in OPENERS else OTHER).inc()
@@ -102,3 +118,13 @@ class TokenMetrics:
     def store_failed(self, step: str) -> None:
         """Count a step that the token store failed."""
         self._faults.labels(step if step in STEPS else OTHER).inc()
+
+
+def shown_total(metric: Counter | Gauge) -> float:
+    """Return the value of a metric without labels, or of one child, as a scraper would read it."""
+    return next(
+        sample.value
+        for family in metric.collect()
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    )

@@ -1,12 +1,14 @@
-"""What is counted about the servers of upstreams, as plain numbers, shown to Prometheus when it asks.
+"""What is counted about upstreams and their servers, as plain numbers, shown to Prometheus when it asks.
 
 Exchanges are counted once per call and from the event loop alone, as in `tallies`; callers never see
-a label.  The names of upstreams and servers come from the configuration.
+a label.  The names of upstreams and servers come from the configuration, and are shown while it has them
+or anything still goes on there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import Lock
 from typing import cast
 
 from prometheus_client import CollectorRegistry, Metric
@@ -38,35 +40,75 @@ class ServerTally:
         """Count connections in or out."""
         self.connections += change
 
+    @property
+    def is_used(self) -> bool:
+        """Whether anyone keeps it, or has something open there."""
+        return bool(self.users or self.exchanges or self.connections)
+
+
+class UpstreamTally:
+    """The counts of an upstream as a whole: exchanges tried again by outcome, and faults by kind."""
+
+    __slots__ = ("faults", "retries", "servers")
+
+    def __init__(self) -> None:
+        self.servers = 0
+        self.retries = {RETRIED: 0, DENIED: 0}  # so that none yet can be told from not counted
+        self.faults: dict[str, int] = {}
+
 
 class UpstreamMetrics:
     """The tallies of all servers, and the retries; prometheus-client's `Collector` by shape."""
 
     def __init__(self, own: CollectorRegistry) -> None:
         self._servers: dict[tuple[str, str], ServerTally] = {}
-        self._retries: dict[tuple[str, str], int] = {}
+        self._upstreams: dict[str, UpstreamTally] = {}
+        self._given_up: set[tuple[str, str]] = set()  # but still in use, when it was looked at last
+        self._lock = Lock()  # servers are made in other threads
         own.register(cast("Collector", self))
 
     def server(self, upstream: str, server: str) -> ServerTally:
         """Return the tally of a server, to be kept until it is forgotten; the same one to all who ask."""
-        for outcome in (RETRIED, DENIED):  # so that none yet can be told from not counted
-            self._retries.setdefault((upstream, outcome), 0)
-        tally = self._servers.setdefault((upstream, server), ServerTally())
-        tally.users += 1
+        names = (upstream, server)
+        with self._lock:
+            tally = self._servers.get(names)
+            if tally is None:
+                tally = self._servers[names] = ServerTally()
+                self._upstreams.setdefault(upstream, UpstreamTally()).servers += 1
+            tally.users += 1
+            self._given_up.discard(names)
         return tally
 
     def forget(self, upstream: str, server: str) -> None:
-        """Give up the tally of a server; it is shown until the last who kept it has."""
-        tally = self._servers[upstream, server]
-        tally.users -= 1
-        if not tally.users:
-            del self._servers[upstream, server]
-            if not any(name == upstream for name, _ in self._servers):
-                self._forget_retries(upstream)
+        """Give up the tally of a server; it is shown until the last who kept it has, and nothing is open."""
+        names = (upstream, server)
+        with self._lock:
+            tally = self._servers[names]
+            tally.users -= 1
+            if not tally.is_used:
+                self._drop(names)
+            elif not tally.users:
+                self._given_up.add(names)
 
-    def _forget_retries(self, upstream: str) -> None:
-        for outcome in (RETRIED, DENIED):
-            self._retries.pop((upstream, outcome), None)
+    def forget_unused(self) -> None:
+        """End the series of servers that were given up, where nothing is open any more."""
+        with self._lock:
+            for names in [names for names in self._given_up if not self._servers[names].is_used]:
+                self._given_up.discard(names)
+                self._drop(names)
+
+    def _drop(self, names: tuple[str, str]) -> None:
+        del self._servers[names]
+        tally = self._upstreams[names[0]]
+        tally.servers -= 1
+        if not tally.servers:
+            del self._upstreams[names[0]]
+
+    def failed(self, upstream: str, kind: str) -> None:
+        """Count an exchange that an upstream failed; of one that is gone nothing is counted any more."""
+        tally = self._upstreams.get(upstream)
+        if tally is not None:
+            tally.faults[kind] = tally.faults.get(kind, 0) + 1
 
     def retried(self, upstream: str) -> None:
         """Count an exchange that another server is asked for."""
@@ -77,7 +119,9 @@ class UpstreamMetrics:
         self._count_retry(upstream, DENIED)
 
     def _count_retry(self, upstream: str, outcome: str) -> None:
-        self._retries[upstream, outcome] = self._retries.get((upstream, outcome), 0) + 1
+        tally = self._upstreams.get(upstream)
+        if tally is not None:
+            tally.retries[outcome] += 1
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families as prometheus-client's own would look."""
@@ -95,12 +139,19 @@ class UpstreamMetrics:
         for names, tally in list(self._servers.items()):
             for name, family in (gauges | counters).items():
                 family.add_metric(list(names), float(getattr(tally, name)))
+        yield from (*gauges.values(), *counters.values(), *self._of_upstreams())
+
+    def _of_upstreams(self) -> Iterator[Metric]:
         retries = _counter(
             "retries", "Exchanges for another server, by what came of it", ["upstream", "outcome"]
         )
-        for pair, count in list(self._retries.items()):
-            retries.add_metric(list(pair), count)
-        yield from (*gauges.values(), *counters.values(), retries)
+        faults = _counter("faults", "Exchanges that an upstream failed", ["upstream", "kind"])
+        for name, tally in list(self._upstreams.items()):
+            for outcome, count in tally.retries.items():
+                retries.add_metric([name, outcome], count)
+            for kind, count in tally.faults.items():
+                faults.add_metric([name, kind], count)
+        yield from (retries, faults)
 
 
 def _gauge(name: str, about: str, labels: list[str]) -> GaugeMetricFamily:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from tentaculo.config.upstream_settings import Balance
@@ -16,12 +17,12 @@ _HASH_BYTES = 8
 _SCALE = 2.0**52  # of so many bits the middle of each step is a float, and less than 1
 
 
-class Balancing:
+class Balancing(ABC):
     """A way of choosing; `pick` is given one server at least, and the time."""
 
+    @abstractmethod
     def pick(self, servers: Sequence[UpstreamServer], client: str, now: float) -> UpstreamServer:
         """Return the server for an exchange of a client."""
-        raise NotImplementedError
 
 
 class RoundRobin(Balancing):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -24,22 +24,6 @@ ECHO = Script("return {KEYS[1], ARGV[1]}")
 # Not in one piece: a traceback quotes the lines of this file.
 SECRET = "terc3s"[::-1]
 WRITE = Script("return redis.call('SET', KEYS[1], ARGV[1])")
-
-
-@pytest.fixture(scope="module")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """One Redis for the tests of this file."""
-    with running_redis(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared_server: RedisServer) -> RedisServer:
-    """An empty Redis that knows no script."""
-    shared_server.command("FLUSHALL")
-    shared_server.command("SCRIPT", "FLUSH")
-    shared_server.command("CONFIG", "RESETSTAT")
-    return shared_server
 
 
 @pytest.fixture

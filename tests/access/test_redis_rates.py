@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from redis.cluster import key_slot  # type: ignore[attr-defined]
@@ -20,30 +19,6 @@ from tests.fakes.redis_server import RedisServer, becomes, running_redis
 
 ADDRESS = "192.0.2.7"
 CHARGE = Charge("api", ADDRESS, 2.0, 10.0)
-
-
-@pytest.fixture(scope="module")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """One Redis for the tests of this file."""
-    with running_redis(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared_server: RedisServer) -> RedisServer:
-    """An empty Redis that knows no script."""
-    shared_server.command("FLUSHALL")
-    shared_server.command("SCRIPT", "FLUSH")
-    shared_server.command("CONFIG", "RESETSTAT")
-    return shared_server
-
-
-@pytest.fixture
-async def store(server: RedisServer) -> AsyncIterator[RedisStore]:
-    """A store by Redis' own clock, that waits long, so that a busy machine fails no test."""
-    store = RedisStore(server.url, timeout=5)
-    yield store
-    await store.close()
 
 
 async def charged(rates: RedisRates, *charges: Charge) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -38,14 +38,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """A Redis of the test's own."""
     with running_redis(tmp_path_factory.mktemp("redis"), "--appendonly", "yes") as server:
         yield server
-
-
-@pytest.fixture
-async def store(server: RedisServer) -> AsyncIterator[RedisStore]:
-    """A store by Redis' own clock, that waits long, so that a busy machine fails no test."""
-    store = RedisStore(server.url, timeout=5)
-    yield store
-    await store.close()
 
 
 def new_token() -> tuple[str, bytes]:

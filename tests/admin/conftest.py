@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from tests.access.faulty_store import FaultyStore
+from tests.admin.consoles import Consoles, consoles_of
 from tests.admin.served import TOKEN, Call, Reloads, Start, serve
 from tests.fakes.clock import Clock
 
@@ -39,3 +40,10 @@ async def start(store: FaultyStore, reloads: Reloads) -> AsyncIterator[Start]:
 async def call(start: Start) -> Call:
     """Call the API of a gateway with an admin token."""
     return await start(TOKEN)
+
+
+@pytest.fixture
+async def consoles() -> AsyncIterator[Consoles]:
+    """The console of a relay."""
+    async with consoles_of() as consoles:
+        yield consoles

@@ -69,6 +69,9 @@ def test_issue_paths_have_rows_behind_their_first_route() -> None:
         ("GET /sse/kind?key=x&token=y", 401, ""),
         ("HEAD /sse/kind?key=x", 401, ""),
         ("GET /nowhere", 404, "route_not_found"),
+        ("GET /health", 200, ""),
+        ("GET /_tentaculo/event-source.js", 200, ""),
+        ("GET /_tentaculo/nothing.js", 404, "route_not_found"),
     ],
 )
 async def test_the_gateway_answers_what_is_explained(request_line: str, status: int, code: str) -> None:
@@ -89,6 +92,26 @@ async def test_the_gateway_answers_what_is_explained(request_line: str, status: 
     said = f"{status} {code}" if code and status not in (404, 405) else str(status)
     assert taken == (not code)
     assert not code or f"is answered {said}" in "\n".join(lines)
+
+
+OWN = {
+    "/health": "by the gateway itself, as health_path",
+    "/_tentaculo/react.js": "by the gateway itself, as a file of browser_path",
+    "/_tentaculo/x": "404: no file of browser_path, and routes take nothing beneath it",
+}
+
+
+@pytest.mark.parametrize(("path", "said"), OWN.items(), ids=OWN)
+def test_the_gateways_own_paths_are_told(path: str, said: str) -> None:
+    """Whatever the routes would take; where the files are switched off those paths are like any others."""
+    everything = "{name: all, path: /*, upstream: backend}"
+    target = parse_target(path, "h")
+    assert explain(settings_of(config(everything)), "GET", target, "h") == (
+        [f"GET {path} for host h is answered {said}"],
+        "404" not in said,
+    )
+    off = settings_of(config(everything, top="browser_path: null\nhealth_path: /alive\n"))
+    assert "goes to all" in explain(off, "GET", target, "h")[0][0]
 
 
 def test_an_issue_path_names_all_its_routes() -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from scripts.benchmarks import __main__ as command
-from scripts.benchmarks import calls
+from scripts.benchmarks import calls, streams, tokens
 from scripts.benchmarks.__main__ import main
 from scripts.benchmarks.form import Form
 from scripts.benchmarks.report import Result
+from scripts.benchmarks.rounds import BenchFailed
 
 EMPTY = Result(title="Calls", machine="one", versions=(), backend_per_second=1, samples=())
 
@@ -80,3 +83,17 @@ def test_a_python_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     """An interpreter that is not there is named, and the exit code is 2."""
     assert main(["calls", "--python", "./no-python"]) == 2
     assert "./no-python is no program" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("benchmark", [calls, streams, tokens], ids=["calls", "streams", "tokens"])
+def test_what_can_not_be_measured_is_exit_code_2(
+    benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The reason is said."""
+
+    def fail(options: object, say: object) -> Result:
+        raise BenchFailed("nginx can't be measured")
+
+    monkeypatch.setattr(benchmark, "run", fail)
+    assert main([benchmark.__name__.rpartition(".")[2], "--pure", "--python", sys.executable]) == 2
+    assert "nginx can't be measured" in capsys.readouterr().err

@@ -13,9 +13,10 @@ from scripts.benchmarks.__main__ import main
 from scripts.benchmarks.event_backend import SMALLEST_EVENT
 from scripts.benchmarks.form import Form
 from scripts.benchmarks.peers import Peer, Place
+from scripts.benchmarks.rounds import BenchFailed
 from scripts.benchmarks.stream_peers import CASES, MAKERS, RELAYED, SHARED, Row, make_relayed
 from scripts.benchmarks.stream_report import StreamResult
-from scripts.benchmarks.streams import Options, StreamsFailed, allow_files, run
+from scripts.benchmarks.streams import Options, allow_files, run
 from tests.benchmarks.test_stream_samples import sample
 
 OURS, NGINX = Row("tentaculo", RELAYED), Row("nginx", RELAYED)
@@ -57,7 +58,7 @@ def test_what_was_not_shared_is_void(monkeypatch: pytest.MonkeyPatch) -> None:
     """A gateway that relays can't pass for one that shares."""
     monkeypatch.setitem(MAKERS, "tentaculo", {SHARED: make_relayed})
     said: list[str] = []
-    with pytest.raises(StreamsFailed, match="5 upstream streams were open, not 1"):
+    with pytest.raises(BenchFailed, match="5 upstream streams were open, not 1"):
         run(options(SHARED), said.append)
     assert said == ["void: round 1 of tentaculo, shared: 5 upstream streams were open, not 1"]
 
@@ -82,7 +83,7 @@ def test_a_peer_that_can_not_be_measured(code: str, said: str, monkeypatch: pyte
         return Peer(name="it", version="1", command=command, port=port, output=place.folder / "it.out")
 
     monkeypatch.setitem(MAKERS, "tentaculo", {RELAYED: make})
-    with pytest.raises(StreamsFailed, match=f"tentaculo, relayed {said}"):
+    with pytest.raises(BenchFailed, match=f"tentaculo, relayed {said}"):
         run(options(RELAYED), print)
 
 
@@ -94,7 +95,7 @@ def test_open_files(monkeypatch: pytest.MonkeyPatch) -> None:
     allow_files(500)
     allow_files(400)
     assert limits == [(100, 1000), (500, 1000)]
-    with pytest.raises(StreamsFailed, match="1001 open files are needed and 1000 allowed"):
+    with pytest.raises(BenchFailed, match="1001 open files are needed and 1000 allowed"):
         allow_files(1001)
     limits[:] = [(resource.RLIM_INFINITY, resource.RLIM_INFINITY)]
     allow_files(10**9)
@@ -163,16 +164,3 @@ def test_usage(arguments: list[str], said: str, capsys: pytest.CaptureFixture[st
         main(["streams", *arguments])
     assert caught.value.code == 2
     assert said in capsys.readouterr().err
-
-
-def test_what_can_not_be_measured_is_exit_code_2(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The reason is said."""
-
-    def fail(given: Options, say: object) -> StreamResult:
-        raise StreamsFailed("nginx can't be measured")
-
-    monkeypatch.setattr(streams, "run", fail)
-    assert main(["streams", "--pure", "--python", sys.executable]) == 2
-    assert "nginx can't be measured" in capsys.readouterr().err

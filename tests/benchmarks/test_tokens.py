@@ -11,12 +11,12 @@ import pytest
 from scripts.benchmarks import tokens
 from scripts.benchmarks.__main__ import main
 from scripts.benchmarks.form import Form
+from scripts.benchmarks.rounds import BenchFailed
 from scripts.benchmarks.samples import Spread
 from scripts.benchmarks.tokens import (
     Figure,
     Options,
     Result,
-    TokensFailed,
     as_markdown,
     gateway_figures,
     run,
@@ -47,7 +47,7 @@ def test_steps_become_figures_with_their_goals() -> None:
 @pytest.mark.parametrize("text", ["", "nonsense", "{}", '{"microseconds": 1, "round_trips": 2}'])
 def test_steps_without_figures_are_a_failure(text: str) -> None:
     """Nothing is made up for a measurement that did not happen."""
-    with pytest.raises(TokensFailed, match="no figures"):
+    with pytest.raises(BenchFailed, match="no figures"):
         step_figures(text)
 
 
@@ -58,7 +58,7 @@ def test_the_gateway_has_no_goal() -> None:
         (2000.0, "per CPU-second", True),
         (500.0, "μs CPU", True),
     ]
-    with pytest.raises(TokensFailed):
+    with pytest.raises(BenchFailed):
         gateway_figures(0, 0.25)
 
 
@@ -88,19 +88,6 @@ def test_exit_code_tells_whether_goals_are_met(
     assert main(["tokens", "--pure", "--python", sys.executable, *arguments]) == code
 
 
-def test_what_can_not_be_measured_is_exit_code_2(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The reason is said."""
-
-    def fail(options: Options, say: object) -> Result:
-        raise TokensFailed("no figures")
-
-    monkeypatch.setattr(tokens, "run", fail)
-    assert main(["tokens", "--pure", "--python", sys.executable]) == 2
-    assert "no figures" in capsys.readouterr().err
-
-
 def test_a_short_run_measures_everything() -> None:
     """Real Redis, real gateway; the goals hold with room to spare, but times are not this test's matter."""
     result = run(Options(seconds=1, clients=4, form=Form(sys.executable)), lambda text: None)
@@ -120,5 +107,5 @@ def test_a_gateway_that_can_not_start_is_explained(tmp_path: Path, monkeypatch: 
     """Its last words are said."""
     monkeypatch.setattr(tokens, "_measure_steps", lambda *given: json.dumps(STEPS))
     (tmp_path / "tentaculo.py").write_text("raise SystemExit('no gateway here')")
-    with pytest.raises(TokensFailed, match="can't be measured: it ended with exit code 1: no gateway here"):
+    with pytest.raises(BenchFailed, match="can't be measured: it ended with exit code 1: no gateway here"):
         run(Options(seconds=1, clients=1, form=Form(sys.executable, tmp_path)), lambda text: None)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 from tests.browser.cable import Cable
+from tests.browser.console_pages import Operator
 from tests.browser.pages import PageServer
 from tests.browser.stage import Stage
 from tests.fakes.chromium import Chromium, ChromiumMissing, Context, Page
 from tests.fakes.sse_server import SseServer
-from tests.functional.conftest import StartGateway, start_gateway
+from tests.functional.conftest import StartGateway, start_gateway, start_upstream, upstream
+from tests.functional.editing import EditedGateway
 
-__all__ = ["start_gateway"]
+__all__ = ["start_gateway", "start_upstream", "upstream"]
 
 
 class StartPages(Protocol):
@@ -44,6 +47,12 @@ class StartStage(Protocol):
     def __call__(self, *, stream: str = ..., more: str = ...) -> Awaitable[Stage]: ...
 
 
+class StartConsole(Protocol):
+    """Starts a gateway from a file's text."""
+
+    def __call__(self, text: str) -> Awaitable[EditedGateway]: ...
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Chromium]:
     """One Chromium for all tests of this process; without one they fail."""
@@ -65,9 +74,11 @@ async def context(browser: Chromium) -> AsyncIterator[Context]:
 
 
 @pytest.fixture
-async def page(context: Context) -> Page:
-    """A page in that profile."""
-    return await context.page()
+async def page(request: pytest.FixtureRequest, context: Context) -> Page:
+    """A page in that profile; its parameter, if it has one, is what it opens event streams with."""
+    page = await context.page()
+    page.constructor = getattr(request, "param", page.constructor)
+    return page
 
 
 @pytest.fixture
@@ -148,3 +159,24 @@ async def start_stage(
 async def stage(start_stage: StartStage) -> Stage:
     """A stage."""
     return await start_stage()
+
+
+@pytest.fixture
+async def operator(page: Page) -> Operator:
+    """An operator who comes to the console."""
+    return Operator(page)
+
+
+@pytest.fixture
+async def start_console(tmp_path: Path) -> AsyncIterator[StartConsole]:
+    """Start gateways with a console, from a file that can be edited; each is stopped at the end."""
+    async with AsyncExitStack() as stack:
+
+        async def start(text: str) -> EditedGateway:
+            gateway = EditedGateway(tmp_path / "tentaculo.yaml", text)
+            stack.callback(gateway.check_log)
+            stack.push_async_callback(gateway.stop)
+            await gateway.start()
+            return gateway
+
+        yield start

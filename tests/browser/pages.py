@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from aiohttp import web
+
+import tentaculo
+from tests.fakes.chromium import MODULE_PATH
+
+CLIENT = Path(tentaculo.__file__).parent / "browser" / "event-source.js"
 
 
 class PageServer:
-    """Serves the pages in `pages`, by path, and 204 elsewhere; keeps every request."""
+    """Serves the pages in `pages`, by path, the client's module, and 204 elsewhere; keeps every request."""
 
     def __init__(self) -> None:
         self.pages = {"/": "<!doctype html><title>Page</title>"}
@@ -33,6 +40,8 @@ class PageServer:
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         self.requests.append(request)
+        if request.path == MODULE_PATH:
+            return web.Response(body=CLIENT.read_bytes(), content_type="text/javascript")
         if request.path not in self.pages:
             return web.Response(status=204)
         return web.Response(text=self.pages[request.path], content_type="text/html")

@@ -13,13 +13,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tests.browser.pages import CLIENT
 from tests.fakes.behaviours import chunk, whole
-from tests.fakes.chromium import Page
+from tests.fakes.chromium import CONSTRUCTORS, MODULE_PATH, Page
 from tests.fakes.upstream import Done, Exchange, ScriptedUpstream
 from tests.functional.configuration import HEAD, PRINCIPALS
 from tests.functional.running import RunningGateway
 
 HTML = b'<!doctype html><link rel="icon" href="data:,"><title>Stage</title>'
+SCRIPT = b"Content-Type: text/javascript\r\nCache-Control: no-store\r\n"
 STREAM = b"Content-Type: text/event-stream\r\nCache-Control: no-store\r\n"
 SSE_HEAD = b"HTTP/1.1 200 OK\r\n" + STREAM + b"Transfer-Encoding: chunked\r\n\r\n"
 ROUTES = ("free", "declared", "only", "shared")
@@ -28,18 +30,31 @@ LAST = b"event: end\ndata:\n\n"  # after it, `perform` closes the stream
 # Opens every stream and notes what comes until its event `end`, or until it has failed for good. The browser
 # opens six at once, the next ones as these are over. When one is closed whose bytes
 # are on their way, the browser may read on for five seconds: so streams best end by themselves after LAST.
-PERFORM = """(asked) => Promise.all(asked.map(([url, types]) => new Promise((resolve) => {
-  const source = new EventSource(url), log = [];
-  const note = (event) => {
-    if (event.type === "end") source.close();
-    else if (event.type !== "open") log.push([event.type, event.data ?? null, event.lastEventId ?? null]);
-    if (source.readyState === EventSource.CLOSED) resolve(log);
-  };
-  for (const type of new Set(["open", "end", "error", "message", ...types]))
-    source.addEventListener(type, note);
-})))"""
+PERFORM = """async ([constructor, module, asked]) => {
+  const Source = globalThis[constructor] ?? (await import(module))[constructor];
+  return Promise.all(asked.map(([url, types]) => new Promise((resolve) => {
+    const source = new Source(url), log = [];
+    const note = (event) => {
+      if (event.type === "end") source.close();
+      else if (event.type !== "open") log.push([event.type, event.data ?? null, event.lastEventId ?? null]);
+      if (source.readyState === Source.CLOSED) resolve(log);
+    };
+    for (const type of new Set(["open", "end", "error", "message", ...types]))
+      source.addEventListener(type, note);
+  })));
+}"""
+
+# The differences on purpose, which the client's README lists. A page sees no status where CORS keeps it away.
+EVENT_SOURCE, EPHEMERAL_EVENT_SOURCE = CONSTRUCTORS
+NO_STATUS = 0
+COMES_BACK_AFTER = {
+    EVENT_SOURCE: frozenset[int](),
+    EPHEMERAL_EVENT_SOURCE: frozenset({NO_STATUS, 429, 500, 501, 502, 503, 504}),
+}
+NEEDS_PREFLIGHT = {EVENT_SOURCE: False, EPHEMERAL_EVENT_SOURCE: True}  # to send an id to another origin
 
 Told = list[tuple[str, str | None, str | None]]
+LOST: Told = [("error", None, None)]
 
 
 class Ending(enum.Enum):
@@ -85,6 +100,7 @@ class Stage:
         behaviours = dict.fromkeys(ROUTES, self._perform)
         self.upstream = ScriptedUpstream(behaviours, keep=False)
         self.upstream.canned["/"] = whole(HTML, fields=b"Content-Type: text/html\r\n")
+        self.upstream.canned[MODULE_PATH] = whole(CLIENT.read_bytes(), fields=SCRIPT)
         self.answers: dict[str, Sequence[Answer]] = {}
         self.gateway: RunningGateway | None = None
         self.route = "declared"
@@ -101,6 +117,7 @@ upstreams:
   stage: http://127.0.0.1:{self.upstream.port}
 routes:
   - {{name: page, path: /, upstream: stage, access: public}}
+  - {{name: client, path: {MODULE_PATH}, upstream: stage, access: public}}
   - {{name: free, path: /free/*, upstream: stage, access: public}}
   - {{name: declared, path: /declared/*, upstream: stage, access: public, stream: {{{stream}}}, {more}}}
   - {{name: only, path: /only/*, upstream: stage, access: upstream, stream: {{{stream}}}, {more}}}
@@ -161,10 +178,21 @@ async def _end(exchange: Exchange, answer: Answer) -> None:
     raise Done
 
 
+def comes_back(page: Page, status: int) -> bool:
+    """Tell whether what the page opens streams with asks again after an answer of this status."""
+    return status in COMES_BACK_AFTER[page.constructor]
+
+
+def failed(page: Page, status: int) -> Told:
+    """Return what a page gets of an answer that opens no stream, where the one after it is 204."""
+    return LOST * (1 + comes_back(page, status))
+
+
 async def perform(page: Page, asked: Sequence[tuple[str, Sequence[str]]]) -> list[Told]:
     """Open streams, each by a URL and the types of its events, and tell what the page got of each.
 
     It gets what comes before the event `end`, or before the stream has failed for good.
     """
-    told = await page.evaluate(PERFORM, [[url, list(types)] for url, types in asked])
+    streams = [[url, list(types)] for url, types in asked]
+    told = await page.evaluate(PERFORM, [page.constructor, MODULE_PATH, streams])
     return [[(kind, data, last_id) for kind, data, last_id in log] for log in told]

@@ -6,7 +6,9 @@ import pytest
 
 from tests.browser.stage import LAST, SSE_HEAD, Answer, Stage, Told, perform, streaming
 from tests.fakes.behaviours import chunk
-from tests.fakes.chromium import Page
+from tests.fakes.chromium import CONSTRUCTORS, Page
+
+pytestmark = pytest.mark.parametrize("page", CONSTRUCTORS, indirect=True)
 
 BOM = b"\xef\xbb\xbf"
 PLACES = ["direct", "gateway", "gateway-only", "gateway-shared"]

@@ -6,7 +6,9 @@ import pytest
 
 from tests.browser.conftest import StartCable, StartStage
 from tests.browser.stage import Ending, Stage, Told, perform, streaming
-from tests.fakes.chromium import Context, Page, Source
+from tests.fakes.chromium import CONSTRUCTORS, Context, Page, Source
+
+pytestmark = pytest.mark.parametrize("page", CONSTRUCTORS, indirect=True)
 
 PLACES = ["gateway", "gateway-only"]
 BOM = b"\xef\xbb\xbf"

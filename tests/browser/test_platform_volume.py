@@ -6,17 +6,22 @@ import pytest
 
 from tests.browser.stage import LAST, SSE_HEAD, Answer, Ending, Stage, streaming
 from tests.fakes.behaviours import chunk
-from tests.fakes.chromium import Page
+from tests.fakes.chromium import CONSTRUCTORS, MODULE_PATH, Page
+
+pytestmark = pytest.mark.parametrize("page", CONSTRUCTORS, indirect=True)
 
 PLACES = ["direct", "gateway", "gateway-shared"]
 
 # Tells the id and the data of every message up to the event `end`.
-COLLECT = """(url) => new Promise((resolve) => {
-  const source = new EventSource(url), got = [];
+COLLECT = """async ([constructor, module, url]) => {
+  const Source = globalThis[constructor] ?? (await import(module))[constructor];
+  const source = new Source(url), got = [];
   source.onmessage = (event) => got.push(event.lastEventId + event.data);
-  source.onerror = () => resolve("failed");
-  source.addEventListener("end", () => { source.close(); resolve(got.join("\\n")); });
-})"""
+  return new Promise((resolve) => {
+    source.onerror = () => resolve("failed");
+    source.addEventListener("end", () => { source.close(); resolve(got.join("\\n")); });
+  });
+}"""
 
 
 @pytest.mark.parametrize("start_stage", PLACES, indirect=True)
@@ -26,7 +31,7 @@ async def test_large_message(stage: Stage, page: Page) -> None:
     data = f"data: 1\n\nid: 7\ndata: {large}\n\ndata: 2\n\n".encode()
     stage.answers["large"] = [streaming(data + LAST, ending=Ending.END)]
     await page.goto(stage.url())
-    assert await page.evaluate(COLLECT, stage.stream("large")) == f"1\n7{large}\n72"
+    assert await collect(page, stage.stream("large")) == f"1\n7{large}\n72"
 
 
 @pytest.mark.parametrize("start_stage", PLACES, indirect=True)
@@ -36,5 +41,10 @@ async def test_burst(stage: Stage, page: Page) -> None:
     events = b"".join(chunk(b"id: %d\ndata: ,%d\n\n" % (number, number)) for number in numbers)
     stage.answers["burst"] = [Answer(SSE_HEAD, (events + chunk(LAST) + chunk(b""),))]
     await page.goto(stage.url())
-    got = await page.evaluate(COLLECT, stage.stream("burst"))
+    got = await collect(page, stage.stream("burst"))
     assert got == "\n".join(f"{number},{number}" for number in numbers)
+
+
+async def collect(page: Page, path: str) -> str:
+    """Read a stream to its event `end`, and return all that came."""
+    return str(await page.evaluate(COLLECT, [page.constructor, MODULE_PATH, path]))

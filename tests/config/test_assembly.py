@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tentaculo.config.assembly import present
+from tentaculo.config.file_marks import FileMark
 from tentaculo.config.settings import (
     Access,
     Address,
@@ -49,6 +50,7 @@ trusted_peers: [10.0.0.0/8]
 credential_headers: [X-Token, Authorization]
 identity_header: X-Who
 health_path: /alive
+browser_path: /own/files
 log: {level: debug, format: json, sanitize: [pin], file: /dev/null}
 limits: {connections: 1, streams: 2, connections_per_client: 3, request_line: 4KiB, header: 5KiB,
          headers: 6KiB, body: 7KiB, header_timeout: 8s, body_timeout: 9s, write_timeout: 10s, keep_alive: 11s}
@@ -121,6 +123,7 @@ def test_every_key_arrives() -> None:
     assert settings.trusted_peers == (ip_network("10.0.0.0/8"),)
     assert settings.credential_headers == ("X-Token", "Authorization")
     assert (settings.identity_header, settings.health_path) == ("X-Who", "/alive")
+    assert settings.browser_path == "/own/files"
     assert settings.log == LogSettings(
         level="debug", format="json", sanitize=("pin",), file=Path("/dev/null")
     )
@@ -237,7 +240,7 @@ def test_defaults_are_those_of_the_settings() -> None:
         principals=found.principals,
         upstreams=found.upstreams,
         routes=found.routes,
-        files=(SOURCE.absolute(),),
+        files=(FileMark(SOURCE.absolute()),),
     )
     assert found.routes == (RouteSettings(name="api", path="/api/*", upstream="backend"),)
 

@@ -11,6 +11,7 @@ from tentaculo.config.models import FileSection
 from tentaculo.config.problems import Mark, YamlPath
 from tentaculo.config.settings import Access
 from tentaculo.config.tree import Document, MappingNode
+from tests.config.files import config, settings_of
 
 DOCUMENT = Document(MappingNode(Mark(1, 1), {}))
 
@@ -53,3 +54,14 @@ def test_routes_know_their_place_and_access() -> None:
         (("routes", 1), Access.PUBLIC),
     ]
     assert list(_draft({}).routes) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "path"),
+    [("", "/_tentaculo"), ("/own", "/own"), ("null", None), ("~", None), ("false", None), ('"no"', None)],
+    ids=["nothing", "own", "null", "tilde", "false", "no"],
+)
+def test_place_of_the_browsers_files(said: str, path: str | None) -> None:
+    """It has a default, which null and false take away."""
+    assert settings_of(config(top=f"browser_path: {said}\n")).browser_path == path
+    assert settings_of(config()).browser_path == "/_tentaculo"

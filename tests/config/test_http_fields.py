@@ -8,6 +8,7 @@ import pytest
 from pydantic_core import PydanticCustomError
 
 from tentaculo.config.http_fields import (
+    read_browser_path,
     read_field_name,
     read_field_value,
     read_free_field_name,
@@ -38,6 +39,10 @@ GOOD: list[tuple[Callable[[object], object], str, object]] = [
     (read_plain_path, "/café", "/caf%C3%A9"),
     (read_prefix, "/operator", "/operator"),
     (read_prefix, "/", "/"),
+    (read_browser_path, "/own/%7e", "/own/~"),
+    (read_browser_path, "False", ""),
+    (read_browser_path, "no", ""),
+    (read_browser_path, "off", ""),
     *(
         (read_route_path, path, path)
         for path in ("/", "/*", "/api/*", "/api", "/api/", "/{id}/x", "/a/{b-c}/*", "/a;v=1")
@@ -53,6 +58,7 @@ BAD: list[tuple[Callable[[object], object], object, str]] = [
             read_secret_value,
             read_method,
             read_in_path,
+            read_browser_path,
             read_plain_path,
             read_prefix,
             read_route_path,
@@ -88,6 +94,11 @@ BAD: list[tuple[Callable[[object], object], object, str]] = [
     (read_plain_path, "/a/*", "one path"),
     (read_plain_path, "/{a}", "one path"),
     (read_prefix, "/operator/", "must not end"),
+    (read_browser_path, "/", "prefix of its own"),
+    (read_browser_path, "/own/", "must not end"),
+    (read_browser_path, "/*", "one path"),
+    (read_browser_path, "true", "must begin"),
+    (read_browser_path, ["/own"], "must be text"),
     (read_route_path, "api/*", "must begin"),
     (read_route_path, "", "must not be empty"),
     (read_route_path, "*", "must begin"),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
+from tentaculo.config.file_marks import mark_of
 from tentaculo.config.loader import load
 from tentaculo.config.problems import ConfigError
 from tests.config.files import PRINCIPAL, SOURCE, UPSTREAM, config, error_of, problems_of, settings_of
@@ -84,6 +87,23 @@ def test_file_is_loaded_with_the_environment_of_the_process(
     monkeypatch.delenv("ALIVE")
     with pytest.raises(ConfigError, match="ALIVE is not set"):
         load(path)
+
+
+def test_files_are_marked_before_they_are_read(tmp_path: Path) -> None:
+    """Whoever writes one while it is read is not missed: its mark is that of before."""
+    path, token = tmp_path / "tentaculo.yaml", tmp_path / "token"
+    texts = {path: config(principals="- {name: ui, token_file: token}"), token: "token-of-the-ui"}
+    for pipe in texts:  # which is read only while someone writes
+        os.mkfifo(pipe)
+        os.utime(pipe, (0, 0))
+    writers = [Thread(target=pipe.write_text, args=(text,)) for pipe, text in texts.items()]
+    for writer in writers:
+        writer.start()
+    files = load(path, {}).files
+    for writer in writers:
+        writer.join()
+    assert [(mark.path, mark.modified_ns) for mark in files] == [(path, 0), (token, 0)]
+    assert all(mark_of(pipe).modified_ns for pipe in texts)
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,16 @@ PLANTED = {
     "broken-reference": (config(top=f"admin: '${{X-{SECRET}'\n"), {}),
     **{
         f"environment-{key}": (config(top=f"{key}: ${{S}}\n"), {"S": SECRET})
-        for key in ("listen", "admin", "health_path", "limits", "log", "trusted_peers", "drain")
+        for key in (
+            "listen",
+            "admin",
+            "health_path",
+            "browser_path",
+            "limits",
+            "log",
+            "trusted_peers",
+            "drain",
+        )
     },
     "environment-upstream": (config(ROUTE, "{name: b, path: /b, upstream: '${S}'}"), {"S": SECRET}),
     "environment-names": (

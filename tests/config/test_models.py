@@ -99,12 +99,6 @@ def test_leaves_are_read_by_their_type() -> None:
     assert file.admin.token == Secret("t" * 12)
 
 
-def test_later_key_of_the_file_says_so() -> None:
-    """A key that only a later version builds is told as such."""
-    said = "this key is known, but not supported by this version"
-    assert problems_of(config(top="browser_path: /x\n")) == [f"browser_path: {said}"]
-
-
 @pytest.mark.parametrize("tls", ["null", "[]", ""], ids=["null", "none", "nothing"])
 def test_listener_may_have_no_certificate(tls: str) -> None:
     """Without certificates it speaks plain http."""

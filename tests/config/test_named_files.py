@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.config.files import config, settings_of
+from tests.config.files import config, error_of, settings_of
 from tests.config.pem import make_pair
 from tests.config.rules.test_upstreams import AUTHORITY
 
@@ -33,7 +33,17 @@ def test_files_that_have_a_meaning_are_known(folder: Path) -> None:
     """The file itself is the first; links stay links, and the log is only written."""
     found = settings_of(NAMING, source=folder / "t.yaml").files
     names = ("t.yaml", "a.pem", "a.key", "one", "two", "secrets/three", "ca.pem")
-    assert found == tuple(folder / name for name in names)
+    assert [mark.path for mark in found] == [folder / name for name in names]
+
+
+def test_problems_name_them_too(folder: Path) -> None:
+    """One that is missing is what is wrong, so its coming must be seen; what can't be read has no names."""
+    (folder / "two").unlink()
+    error = error_of(f"{NAMING}nonsense: 1\n", source=folder / "t.yaml")
+    marks = {mark.path.name: mark for mark in error.files}
+    assert list(marks) == ["t.yaml", "a.pem", "a.key", "one", "two", "three", "ca.pem"]
+    assert {name for name, mark in marks.items() if not mark.inode} == {"t.yaml", "two"}
+    assert error_of("a: [", source=folder / "t.yaml").files == ()
 
 
 def test_paths_are_absolute(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,4 +57,5 @@ def test_file_that_is_named_twice_is_known_once(folder: Path) -> None:
     """One file may hold a certificate and its key."""
     (folder / "both").write_text((folder / "a.key").read_text() + (folder / "a.pem").read_text())
     text = config(top="listen: {address: '127.0.0.1:0', tls: [{certificate: both, key: both}]}\n")
-    assert settings_of(text, source=folder / "t.yaml").files == (folder / "t.yaml", folder / "both")
+    found = settings_of(text, source=folder / "t.yaml").files
+    assert [mark.path for mark in found] == [folder / "t.yaml", folder / "both"]

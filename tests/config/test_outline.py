@@ -140,9 +140,11 @@ def test_principals(edit: tuple[str, str], expected: Difference) -> None:
         ("trusted_peers: [10.0.0.0/8]", ("trusted_peers",), ()),
         ("admin: {address: 127.0.0.1:9100, token: the-admin-token}", ("admin_digest",), ()),
         ("log: {level: debug}", (), ("log",)),
+        ("log: {sanitize: [pin]}", ("log.sanitize",), ()),
+        ("log: {sanitize: [pin], level: debug}", ("log.sanitize",), ("log",)),
         ("token_store: redis://127.0.0.1/1", (), ("token_store",)),
     ],
-    ids=["listen", "several", "peers", "admin-token", "log", "token-store"],
+    ids=["listen", "several", "peers", "admin-token", "log", "sanitize", "log-and-sanitize", "token-store"],
 )
 def test_other_keys(line: str, keys: tuple[str, ...], fixed: tuple[str, ...]) -> None:
     """They are told apart by whether a reload is enough."""

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from tentaculo.config.scalars import (
     LOG_LEVELS,
+    count_up_to,
     duration_within,
     one_of,
     read_count,
@@ -47,6 +48,7 @@ GOOD: list[tuple[Callable[[object], object], str, object]] = [
     (read_size, "2GiB", 2_147_483_648),
     (one_of(*LOG_LEVELS), "debug", "debug"),
     *((word_of(Access), word.value, word) for word in Access),
+    (count_up_to(9), "9", 9),
     (duration_within(1.0, 2.0, BRIEF), "1s", 1.0),
     (duration_within(1.0, 2.0, BRIEF), "2s", 2.0),
     (read_per_time, "50/s", 50.0),
@@ -83,6 +85,8 @@ BAD: list[tuple[Callable[[object], object], object, str]] = [
     (read_count, "1.5", "whole number"),
     (read_count, "1_000", "whole number"),
     (read_count, "٣", "whole number"),
+    (count_up_to(9), "10", "must be 9 at most"),
+    (count_up_to(9), "0", "1 or more"),
     (read_duration, "15", "with its unit"),
     (read_duration, "15 s", "with its unit"),
     (read_duration, "-1s", "with its unit"),

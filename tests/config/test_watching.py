@@ -12,7 +12,8 @@ import pytest
 import watchfiles
 
 from tentaculo.config import watching
-from tentaculo.config.watching import QUIET_SECONDS, Watch, folders_of, mark_of
+from tentaculo.config.file_marks import FileMark, mark_of
+from tentaculo.config.watching import QUIET_SECONDS, Watch, folders_of
 from tests.fakes.gates import soon
 
 LOOK = 0.05
@@ -56,14 +57,19 @@ class Pauses:
 
 
 class Watched:
-    """A watch at work."""
+    """A watch at work; `loaded` are the files as they were read last."""
 
     def __init__(self, files: Iterable[Path]) -> None:
-        self.files = list(files)
+        self.loaded: list[FileMark] = []
+        self.load(files)
         self.pauses = Pauses()
-        self._watch = Watch(lambda: self.files, pause=self.pauses, look_seconds=LOOK)
+        self._watch = Watch(lambda: self.loaded, pause=self.pauses, look_seconds=LOOK)
         self._changes = self._watch.changes()
         self._next: asyncio.Task[None] | None = None
+
+    def load(self, files: Iterable[Path]) -> None:
+        """Read files, as a reload does."""
+        self.loaded = [mark_of(file) for file in files]
 
     async def begin(self) -> None:
         """Watch, until what is there now was looked at."""
@@ -202,8 +208,32 @@ async def test_write_while_the_last_one_is_read(watched: Watched, file: Path, tm
     write(file, "two")
     await watched.change()
     write(file, "three")
-    watched.files.append(tmp_path / "secret")
+    watched.load([file, tmp_path / "secret"])
     await watched.change()
+
+
+async def test_edit_before_the_first_look(file: Path) -> None:
+    """What was written since the files were read is a change, though nobody watched then."""
+    watched = Watched([file])
+    write(file, "longer")
+    await watched.change()
+    await watched.begin()
+    assert await watched.nothing()
+    await watched.aclose()
+
+
+async def test_edit_of_a_new_file_before_it_is_watched(watched: Watched, file: Path, tmp_path: Path) -> None:
+    """The same goes for a file that is named anew, one that was missing too; each is told once."""
+    secret, missing = tmp_path / "secret", tmp_path / "missing"
+    write(secret, "one")
+    write(file, "two")
+    await watched.change()
+    watched.load([file, secret, missing])
+    write(secret, "longer")
+    write(missing, "there now")
+    await watched.change()
+    await watched.begin()
+    assert await watched.nothing()
 
 
 async def test_other_files_from_then_on(watched: Watched, file: Path, tmp_path: Path) -> None:
@@ -211,7 +241,7 @@ async def test_other_files_from_then_on(watched: Watched, file: Path, tmp_path: 
     secret = tmp_path / "secret"
     write(file, "two")
     await watched.change()
-    watched.files[:] = [secret]
+    watched.load([secret])
     await watched.begin()
     write(file, "three")
     assert await watched.nothing()
@@ -237,16 +267,6 @@ async def test_without_the_systems_help(
     await watched.change()
     assert watched.pauses.asked[0] == LOOK
     await watched.aclose()
-
-
-def test_marks(file: Path) -> None:
-    """They are the same until a file is written or swapped, and tell a missing one."""
-    files = [file, file.with_name("missing")]
-    before = mark_of(files)
-    assert mark_of(files) == before
-    swap(file, "one")
-    assert mark_of(files) != before
-    assert before[1][1:] == (0, 0, 0)
 
 
 def test_library_is_silent() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import threading
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -36,9 +36,14 @@ ARGUMENTS = (
 READY_WITHIN_SECONDS = 60
 STOPPED_WITHIN_SECONDS = 20
 
+CONSTRUCTORS = ("EventSource", "EphemeralEventSource")
+# Its module is at this path wherever a page asks for the second of these.
+MODULE_PATH = "/event-source.js"
+
 # An EventSource that notes all that happens to it, and that can be asked to wait for some of it.
-OPEN = """([url, types, withCredentials]) => {
-  const source = new EventSource(url, {withCredentials});
+OPEN = """async ([constructor, module, url, types, withCredentials]) => {
+  const Source = globalThis[constructor] ?? (await import(module))[constructor];
+  const source = new Source(url, {withCredentials});
   const log = [], waiting = new Set();
   const note = (event) => {
     log.push([event.type, event.data ?? null, event.lastEventId ?? null, source.readyState]);
@@ -188,9 +193,10 @@ class Context:
 
 
 class Page:
-    """One page."""
+    """One page; `constructor` is what it opens event streams with."""
 
     def __init__(self, chromium: Chromium, tab: Tab, protocol: CDPSession) -> None:
+        self.constructor = CONSTRUCTORS[0]
         self._chromium = chromium
         self._tab = tab
         self._protocol = protocol
@@ -205,14 +211,19 @@ class Page:
         """Run a JavaScript function or expression, and wait for its promise."""
         return await self._chromium.run(self._tab.evaluate(script, argument))
 
+    async def act(self, work: Callable[[Tab], Awaitable[T]]) -> T:
+        """Have the driver do what has no method here: keys, sizes, colors."""
+        return await self._chromium.run(work(self._tab))
+
     async def history(self) -> list[str]:
         """Tell the URL of each entry of its history, oldest first."""
         told = await self._chromium.run(self._protocol.send("Page.getNavigationHistory"))
         return [entry["url"] for entry in told["entries"]]
 
     async def event_source(self, url: str, *types: str, credentials: bool = False) -> Source:
-        """Make a `new EventSource(url)` that also listens to events of these types."""
-        opened = self._tab.evaluate_handle(OPEN, [url, types, credentials])
+        """Make a `new EventSource(url)`, or another's, that also listens to events of these types."""
+        asked = [self.constructor, MODULE_PATH, url, types, credentials]
+        opened = self._tab.evaluate_handle(OPEN, asked)
         return Source(self._chromium, await self._chromium.run(opened))
 
     async def aclose(self) -> None:

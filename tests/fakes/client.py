@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -85,6 +86,15 @@ class RawClient:
     def leave(self) -> None:
         """Drop the connection at once."""
         self.wire.abort()
+
+    def go(self, *, politely: bool) -> float:
+        """Leave by an ordinary close or a reset, and tell when, by the loop's clock."""
+        left_at = asyncio.get_running_loop().time()
+        if politely:
+            self.wire.writer.close()
+        else:
+            self.leave()
+        return left_at
 
     async def aclose(self) -> None:
         """Close politely."""

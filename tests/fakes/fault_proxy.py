@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -119,11 +117,10 @@ class Link:
 
 
 class FaultProxy:
-    """Stands before a port of this machine; `plans` are for the next connections, `plan` for all others."""
+    """Stands before a port of this machine; `plan` is for the connections to come."""
 
     def __init__(self, port: int, plan: Plan = UNHARMED) -> None:
         self.plan = plan
-        self.plans: deque[Plan] = deque()
         self.links: list[Link] = []
         self._port = port
         self._arrivals: asyncio.Queue[Link] = asyncio.Queue()
@@ -136,16 +133,12 @@ class FaultProxy:
         """Where it listens."""
         return self._listener.port
 
-    def plan_next(self, plans: Sequence[Plan]) -> None:
-        """Set the plans of the next connections."""
-        self.plans.extend(plans)
-
     async def next(self) -> Link:
         """Wait for the next connection through it."""
         return await soon(self._arrivals.get())
 
     async def _serve(self, near: Wire) -> None:
-        plan = self.plans.popleft() if self.plans else self.plan
+        plan = self.plan
         try:
             far = await connect("127.0.0.1", self._port, limit=PIECE, keep=False)
         except ConnectionError:

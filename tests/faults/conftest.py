@@ -8,9 +8,9 @@ from contextlib import AsyncExitStack
 import pytest
 
 from tests.fakes.fault_proxy import UNHARMED, FaultProxy, Plan
-from tests.functional.conftest import start_gateway, start_instance, start_upstream, upstream
+from tests.functional.conftest import server, start_gateway, start_instance, start_upstream, upstream
 
-__all__ = ["start_gateway", "start_instance", "start_proxy", "start_upstream", "upstream"]
+__all__ = ["server", "start_gateway", "start_instance", "start_proxy", "start_upstream", "upstream"]
 
 StartProxy = Callable[..., Awaitable[FaultProxy]]
 

@@ -84,12 +84,6 @@ async def _library() -> str:
     )
 
 
-async def logged_at(process: GatewayProcess, count: int) -> float:
-    """Return the time that the log gives the latest finished call."""
-    line = await process.logged("request.finished", count=count)
-    return datetime.fromisoformat(line["timestamp"]).timestamp()
-
-
 @pytest.mark.parametrize("seconds", JUMPS.values(), ids=JUMPS)
 async def test_jump(
     seconds: int, process: GatewayProcess, faked: FakedTime, upstream: ScriptedUpstream

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator
-
-import pytest
 
 from tests.fakes.client import RawClient, request
 from tests.fakes.event_server import EventServer
+from tests.fakes.gates import eventually
 from tests.fakes.messages import Cut
 from tests.faults.resting import comes_to_rest
 from tests.functional.configuration import configuration
@@ -26,15 +24,6 @@ routes:
 """
 CALL = request("GET", "/control/state", GOOD)
 POST = request("POST", "/control/state", GOOD, b"x")
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[EventServer]:
-    """An upstream in a process of its own."""
-    server = EventServer()
-    await server.start()
-    yield server
-    await server.kill()
 
 
 def before(server: EventServer, timeouts: str = "") -> str:
@@ -77,9 +66,7 @@ class Callers:
     async def until(self, status: int, more: int) -> None:
         """Wait until so many more had this status."""
         wanted = self.seen[status] + more
-        async with asyncio.timeout(20):
-            while self.seen[status] < wanted:  # noqa: ASYNC110 - the callers are tasks of this test
-                await asyncio.sleep(0.01)
+        await eventually(lambda: self.seen[status] >= wanted, 20)
 
 
 async def test_calls(start_gateway: StartGateway, server: EventServer) -> None:

@@ -11,6 +11,7 @@ from typing import Protocol
 import pytest
 
 from tests.fakes.behaviours import BEHAVIOURS
+from tests.fakes.event_server import EventServer
 from tests.fakes.recorder import OK, Recorder
 from tests.fakes.redis_server import RedisServer, running_redis
 from tests.fakes.upstream import ScriptedUpstream
@@ -71,6 +72,24 @@ async def start_upstream() -> AsyncIterator[StartUpstream]:
 async def upstream(start_upstream: StartUpstream) -> ScriptedUpstream:
     """A scripted upstream that keeps what it reads."""
     return await start_upstream()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[EventServer]:
+    """A server in a process of its own, whose events have ids."""
+    server = EventServer()
+    await server.start()
+    yield server
+    await server.kill()
+
+
+@pytest.fixture
+async def anonymous() -> AsyncIterator[EventServer]:
+    """One whose events have none."""
+    server = EventServer(ids=False)
+    await server.start()
+    yield server
+    await server.kill()
 
 
 @pytest.fixture

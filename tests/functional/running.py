@@ -125,11 +125,11 @@ class RunningGateway:
         await client.aclose()
         return reply
 
-    async def admin(self, target: str) -> Message:
+    async def admin(self, target: str, fields: Fields = ()) -> Message:
         """Make one call to the admin listener."""
         client = await RawClient.connect("127.0.0.1", self.admin_port)
         self._clients.append(client)
-        await client.send(request("GET", target, [("Connection", "close")]))
+        await client.send(request("GET", target, [*fields, ("Connection", "close")]))
         reply = await client.reply()
         await client.aclose()
         return reply

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 
 import pytest
 
 from tests.fakes.behaviours import BLOCK
-from tests.fakes.client import RawClient, request
+from tests.fakes.client import request
 from tests.fakes.gates import eventually, soon
 from tests.fakes.upstream import Exchange, ScriptedUpstream
 from tests.functional.backlog import FullBacklog
@@ -25,16 +24,6 @@ def full_backlog() -> Iterator[FullBacklog]:
     full = FullBacklog()
     yield full
     full.close()
-
-
-async def leave(client: RawClient, *, politely: bool) -> float:
-    """Leave, by a reset or by an ordinary close, and tell when."""
-    left_at = asyncio.get_running_loop().time()
-    if politely:
-        client.wire.writer.close()
-    else:
-        client.leave()
-    return left_at
 
 
 async def check_gone(gateway: RunningGateway, exchange: Exchange, left_at: float) -> None:
@@ -54,7 +43,7 @@ async def test_gone_while_connecting(
     client = await gateway.client()
     await client.send(request("GET", "/echo", GOOD))
     await eventually(lambda: full_backlog.attempts() == 1, 10)
-    await leave(client, politely=politely)
+    client.go(politely=politely)
     await eventually(lambda: full_backlog.attempts() == 0, 1)
     event = await gateway.logs.wait_for("request.finished", seconds=1)
     assert event["code"] == "client_gone"
@@ -71,7 +60,7 @@ async def test_gone_before_the_first_byte(
     client = await gateway.client()
     await client.send(request(method, "/slow-head", GOOD, b"body" if method == "POST" else b""))
     exchange = await upstream.next()
-    await check_gone(gateway, exchange, await leave(client, politely=politely))
+    await check_gone(gateway, exchange, client.go(politely=politely))
 
 
 @pytest.mark.parametrize("politely", [True, False], ids=["close", "reset"])
@@ -84,7 +73,7 @@ async def test_gone_in_the_middle_of_a_body(
     await client.send(request("GET", "/slow-body", GOOD))
     await client.until(b"hello")
     exchange = await upstream.next()
-    await check_gone(gateway, exchange, await leave(client, politely=politely))
+    await check_gone(gateway, exchange, client.go(politely=politely))
 
 
 async def test_gone_while_a_body_flows(start_gateway: StartGateway, start_upstream: StartUpstream) -> None:
@@ -97,7 +86,7 @@ async def test_gone_while_a_body_flows(start_gateway: StartGateway, start_upstre
     for _ in range(200):
         await client.wire.source.some()
     exchange = await upstream.next()
-    await check_gone(gateway, exchange, await leave(client, politely=False))
+    await check_gone(gateway, exchange, client.go(politely=False))
 
 
 @pytest.mark.parametrize("politely", [True, False], ids=["close", "reset"])
@@ -113,7 +102,7 @@ async def test_gone_in_the_middle_of_an_upload(
     await client.send(request("POST", "/sink", [*GOOD, frame]) + part)
     exchange = await upstream.next()
     await eventually(lambda: exchange.received >= 5000)
-    await check_gone(gateway, exchange, await leave(client, politely=politely))
+    await check_gone(gateway, exchange, client.go(politely=politely))
     await soon(exchange.finished.wait())
     assert not exchange.complete
 
@@ -127,7 +116,7 @@ async def test_gone_while_an_upload_flows(start_gateway: StartGateway, start_ups
     for _ in range(100):
         await client.send(BLOCK)
     exchange = await upstream.next()
-    await check_gone(gateway, exchange, await leave(client, politely=False))
+    await check_gone(gateway, exchange, client.go(politely=False))
 
 
 @pytest.mark.parametrize("politely", [True, False], ids=["close", "reset"])
@@ -142,7 +131,7 @@ async def test_gone_behind_unread_bytes(
     exchange = await upstream.next()
     for _ in range(300):
         client.wire.writer.write(BLOCK)
-    await leave(client, politely=politely)
+    client.go(politely=politely)
     await gateway.logs.wait_for("request.finished", seconds=3)
     upstream.gates.open("stall")
     await soon(exchange.finished.wait())
@@ -155,7 +144,7 @@ async def test_pipelining_client_that_leaves(start_gateway: StartGateway, upstre
     client = await gateway.client()
     await client.send(request("GET", "/slow-head", GOOD) + request("POST", "/echo", GOOD, b"x"))
     exchange = await upstream.next()
-    await check_gone(gateway, exchange, await leave(client, politely=False))
+    await check_gone(gateway, exchange, client.go(politely=False))
     assert [e.path for e in upstream.exchanges] == ["/slow-head"]
 
 

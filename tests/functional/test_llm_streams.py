@@ -116,16 +116,6 @@ async def test_other_answers_are_not_touched(
 # Nobody listens any more.
 
 
-async def leave(client: RawClient, *, politely: bool) -> float:
-    """Leave, by an ordinary close or a reset, and tell when."""
-    left_at = asyncio.get_running_loop().time()
-    if politely:
-        client.wire.writer.close()
-    else:
-        client.leave()
-    return left_at
-
-
 async def check_stopped(gateway: RunningGateway, exchange: Exchange, left_at: float, *, stream: bool) -> None:
     """Within a second the upstream knew; that is measured, and nobody is blamed."""
     assert await exchange.gone(2) - left_at < 1
@@ -150,7 +140,7 @@ async def test_left_before_the_head(
     """The model has not answered yet, and need not."""
     client, exchange = await asked(gateway, upstream, f"/late-sse/{kind}")
     assert await gateway.metric(ABORTS) == 0
-    await check_stopped(gateway, exchange, await leave(client, politely=politely), stream=False)
+    await check_stopped(gateway, exchange, client.go(politely=politely), stream=False)
 
 
 PHASES = {"before the first token": b"", "after the first token": TOKENS[0], "within a token": b"data: {"}
@@ -168,7 +158,7 @@ async def test_left_after_the_head(
     if sent:
         upstream.events.put_nowait(sent)
         await client.until(chunk(sent))
-    await check_stopped(gateway, exchange, await leave(client, politely=politely), stream=True)
+    await check_stopped(gateway, exchange, client.go(politely=politely), stream=True)
 
 
 @KINDS
@@ -182,7 +172,7 @@ async def test_left_during_the_upload(
     await client.send(head + b"x" * 5000)
     exchange = await upstream.next()
     await eventually(lambda: exchange.received == 5000)
-    await check_stopped(gateway, exchange, await leave(client, politely=politely), stream=False)
+    await check_stopped(gateway, exchange, client.go(politely=politely), stream=False)
     await exchange.finished.wait()
     assert not exchange.complete
 
@@ -205,7 +195,7 @@ async def test_left_while_connecting(
     client = await gateway.client()
     await client.send(prompt(f"/sse/{kind}"))
     await eventually(lambda: full_backlog.attempts() == 1, 10)
-    await leave(client, politely=politely)
+    client.go(politely=politely)
     await eventually(lambda: full_backlog.attempts() == 0, 1)
     assert (await gateway.logs.wait_for("request.finished"))["code"] == "client_gone"
     await _counted(gateway)

@@ -224,6 +224,41 @@ async def test_secret_file(start: StartEdited, upstream: ScriptedUpstream, tmp_p
     assert (await gateway.call("/echo", AS_ANOTHER)).status == 200
 
 
+async def test_secret_file_that_comes_later(
+    start: StartEdited, upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    """What a rejected file names is watched too: once it is there, all is read again."""
+    secret = tmp_path / "late" / "token"
+    gateway = await start(edited(upstream.port))
+    gateway.errors_expected = True
+    secret.parent.mkdir()
+    text = edited(upstream.port, principals=(PRINCIPAL, f"{{name: late, token_file: {secret}}}"))
+    assert (await gateway.edit(text))["event"] == "config.rejected"
+    _write(secret, OTHER_TOKEN)
+    assert (await gateway.reported(2))["principals_added"] == ["late"]
+    assert (await gateway.call("/echo", AS_ANOTHER)).status == 200
+
+
+async def test_edit_before_the_start(upstream: ScriptedUpstream, tmp_path: Path) -> None:
+    """What is written between the reading and the watching is read."""
+    gateway = EditedGateway(tmp_path / "tentaculo.yaml", edited(upstream.port))
+    _write(gateway.file, edited(upstream.port, EVENTS, REST))
+    try:
+        await gateway.start()
+        assert (await gateway.reported(1))["routes_removed"] == ["other"]
+    finally:
+        await gateway.stop()
+    gateway.check_log()
+
+
+async def test_names_that_the_outline_counts_by(start: StartEdited, upstream: ScriptedUpstream) -> None:
+    """Streams count for their routes as those are called now, so that a comparison finds them."""
+    gateway = await start(edited(upstream.port))
+    await gateway.open()
+    await gateway.edit(edited(upstream.port, EVENTS.replace("name: events", "name: feed"), OTHER, REST))
+    assert told(await gateway.admin("/configuration", ADMIN))["streams"] == {"feed": 1}
+
+
 def _write(path: Path, text: str) -> None:
     path.write_text(text)
 
@@ -254,6 +289,29 @@ async def test_limits_and_peers(start: StartEdited, upstream: ScriptedUpstream) 
         assert gateway.logs.named("request.finished")[-1]["client"] == address
     await gateway.open()
     assert (await gateway.call("/sse/events")).status == 503
+
+
+async def test_series_of_what_is_gone(start: StartEdited, upstream: ScriptedUpstream) -> None:
+    """They are shown until the last stream of a removed route has ended; a name that returns begins anew."""
+    gateway = await start(edited(upstream.port))
+    stream = await gateway.open("/sse/other")
+    assert (await gateway.call("/echo")).status == 200
+    moved = edited(upstream.port, EVENTS, REST.replace("name: rest", "name: all")).replace("backend", "moved")
+    await gateway.edit(moved)
+    assert await gateway.metric('tentaculo_streams_open{route="other"}') == 1
+    await eventually(lambda: _is_told(gateway, "all", "moved", "other", "backend"))
+    stream.leave()
+    await eventually(lambda: _is_told(gateway, "all", "moved"))
+    await gateway.edit(edited(upstream.port))
+    assert (await gateway.call("/echo")).status == 200
+    assert await gateway.metric('tentaculo_requests_total{method="GET",route="rest"') == 1
+
+
+def _is_told(gateway: EditedGateway, *names: str) -> bool:
+    """Whether of all these routes and upstreams just those have series."""
+    told = gateway.gateway._metrics.exposition()[0].decode()
+    known = ("rest", "all", "other", "backend", "moved")
+    return [name for name in known if f'"{name}"' in told] == [name for name in known if name in names]
 
 
 async def test_several_reloads_at_once(start: StartEdited, upstream: ScriptedUpstream) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -20,24 +19,6 @@ from tests.relay.shared_parts import shared_configuration, shared_route
 
 LENGTH = 10_000
 STEP = 200
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[EventServer]:
-    """A server with ids."""
-    server = EventServer()
-    await server.start()
-    yield server
-    await server.kill()
-
-
-@pytest.fixture
-async def anonymous() -> AsyncIterator[EventServer]:
-    """A server without ids."""
-    server = EventServer(ids=False)
-    await server.start()
-    yield server
-    await server.kill()
 
 
 async def watcher(gateway: RunningGateway | Front) -> Member:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 import pytest
@@ -22,24 +21,6 @@ HALVES = {
     "mid-chunk": b"ffff\r\nid: 11\ndata: event 11",
     "before an event's last byte": chunk(b"id: 11\ndata: event 11\n"),
 }
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[EventServer]:
-    """A server with ids."""
-    server = EventServer()
-    await server.start()
-    yield server
-    await server.kill()
-
-
-@pytest.fixture
-async def anonymous() -> AsyncIterator[EventServer]:
-    """A server without ids."""
-    server = EventServer(ids=False)
-    await server.start()
-    yield server
-    await server.kill()
 
 
 async def reopened(gateway: RunningGateway, server: EventServer) -> None:

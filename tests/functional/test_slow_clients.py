@@ -30,15 +30,6 @@ ASK = request("GET", "/events", GOOD)
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[EventServer]:
-    """A server with ids."""
-    server = EventServer()
-    await server.start()
-    yield server
-    await server.kill()
-
-
-@pytest.fixture
 async def process(tmp_path: Path, server: EventServer) -> AsyncIterator[GatewayProcess]:
     """A gateway process with a shared stream, which logs no more than it must."""
     path = tmp_path / "tentaculo.yaml"

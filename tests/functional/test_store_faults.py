@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, contextmanag
 
 import pytest
 
+from tests.fakes.gates import eventually
 from tests.fakes.messages import Message
 from tests.fakes.redis_server import RedisServer
 from tests.fakes.upstream import ScriptedUpstream
@@ -77,10 +78,8 @@ class Load:
 
     async def issued(self, status: int, count: int = 5) -> None:
         """Wait for so many more answers of this status."""
-        async with asyncio.timeout(5):
-            wanted = self.issues[status] + count
-            while self.issues[status] < wanted:  # noqa: ASYNC110 - nothing announces it
-                await asyncio.sleep(0.01)
+        wanted = self.issues[status] + count
+        await eventually(lambda: self.issues[status] >= wanted)
 
 
 @asynccontextmanager

@@ -114,7 +114,7 @@ async def test_nothing_is_added_behind_the_end(front: Front, upstream: ScriptedU
     connection.data_received(LAST_CHUNK)
     (open_stream,) = front.relay.streams.all_open()
     front.pass_time(15)
-    front.relay.streams.end_all("draining")
+    front.end_streams("draining")
     front.pass_time(4 * 3600)
     assert front.relay.streams.all_open() == [open_stream]
     assert (await front.logs.wait_for("stream.ended"))["end_reason"] == "upstream_closed"

@@ -50,7 +50,7 @@ async def opened(front: Front, upstream: ScriptedUpstream, target: str) -> RawCl
 
 
 async def _drain(front: Front, upstream: ScriptedUpstream, name: str, token: str) -> None:
-    front.relay.streams.end_all("draining")
+    front.end_streams("draining")
 
 
 async def _revoke(front: Front, upstream: ScriptedUpstream, name: str, token: str) -> None:
@@ -80,7 +80,7 @@ async def test_last_event(
     client, exchange = await open_stream(front, upstream, "aged", token)
     await end(front, upstream, "aged", token)
     words = last_event(reason, 10.0 + 10.0 * spread)
-    assert await client.rest() == chunk(GREETING) + chunk(words) + LAST_CHUNK
+    assert await client.until(LAST_CHUNK) == chunk(GREETING) + chunk(words) + LAST_CHUNK
     await exchange.gone()
     event = await front.logs.wait_for("stream.ended")
     assert (event["end_reason"], event["bytes_out"]) == (reason, len(GREETING) + len(words))
@@ -90,10 +90,10 @@ async def test_clients_come_again_at_times_of_their_own(front: Front, upstream: 
     """No two of many are told the same time, and where the route says none it is three seconds or more."""
     front.relay.spread = random.Random(4).random
     clients = [await opened(front, upstream, "/sse/plain") for _ in range(20)]
-    front.relay.streams.end_all("draining")
+    front.end_streams("draining")
     times = []
     for client in clients:
-        found = re.search(rb"retry: (\d+)\n", await client.rest())
+        found = re.search(rb"retry: (\d+)\n", await client.until(LAST_CHUNK))
         assert found is not None
         times.append(int(found.group(1)))
     assert len(set(times)) == 20
@@ -117,15 +117,15 @@ async def test_end_without_a_word(
         upstream.events.put_nowait(sent)
         await client.until(chunk(sent))
     await end(front, upstream, name, token)
-    assert await client.rest() == LAST_CHUNK
+    assert await client.until(LAST_CHUNK) == LAST_CHUNK
     assert (await front.logs.wait_for("stream.ended"))["end_reason"] == reason
 
 
 async def test_encoded_stream_ends_without_a_word(front: Front, upstream: ScriptedUpstream) -> None:
     """Its client would take the bytes for a part of what is encoded."""
     client = await opened(front, upstream, f"/sse/plain{GZIPPED}")
-    front.relay.streams.end_all("draining")
-    assert await client.rest() == LAST_CHUNK
+    front.end_streams("draining")
+    assert await client.until(LAST_CHUNK) == LAST_CHUNK
 
 
 # Age.
@@ -141,7 +141,7 @@ async def test_ages_are_spread(front: Front, upstream: ScriptedUpstream) -> None
         assert ends(front) == [None] * (left + 1)
         front.pass_time(0.2)
         assert sorted(ends(front), key=str) == [None] * left + ["deadline"]
-        assert await client.rest()
+        assert await client.until(LAST_CHUNK)
         await front.logs.wait_for("stream.ended", count=3 - left)
         front.pass_time(9.8)
 

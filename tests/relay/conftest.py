@@ -14,6 +14,7 @@ from tests.fakes.client import RawClient
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.certificates import SERVER_NAME, Authority, secure_client
 from tests.functional.configuration import configuration
+from tests.relay.carried import Carried, carried_configuration
 from tests.relay.front import TIMES, Front, SlowClient
 from tests.relay.parts import Upstream, open_upstream
 from tests.relay.secure_parts import SecureSlowClient
@@ -86,6 +87,18 @@ async def backend() -> AsyncIterator[Upstream]:
 async def front(start_front: StartFront, upstream: ScriptedUpstream) -> Front:
     """A front before a scripted upstream."""
     return await start_front(configuration(upstream.port, routes=ROUTES, limits=LIMITS, timeouts=TIMEOUTS))
+
+
+@pytest.fixture
+async def source_front(start_front: StartFront, upstream: ScriptedUpstream) -> Front:
+    """A front with a credential of its own and shared streams before the upstream."""
+    return await start_front(carried_configuration(upstream.port))
+
+
+@pytest.fixture
+async def carried(source_front: Front, upstream: ScriptedUpstream) -> Carried:
+    """A shared stream's source that has begun."""
+    return Carried(source_front, upstream)
 
 
 # Under TLS.

@@ -152,6 +152,11 @@ class Front:
         self.clock.advance(seconds)
         self.deadlines.sweep()
 
+    def end_streams(self, reason: str) -> None:
+        """End every stream."""
+        for stream in self.relay.streams.all_open():
+            stream.end_stream(reason)
+
     def metric(self, pattern: str) -> float:
         """Sum the samples whose name and labels match a regular expression."""
         lines = self._metrics.exposition()[0].decode().splitlines()

@@ -17,7 +17,7 @@ from tentaculo.access.standings import Standings
 from tentaculo.config.settings import PrincipalSettings, RouteSettings, Server, Settings, UpstreamSettings
 from tentaculo.errors import GatewayError, TooManyStreams
 from tentaculo.relay.answer import Answer
-from tentaculo.relay.delivery import Delivery
+from tentaculo.relay.delivery import Delivery, Recipient
 from tentaculo.relay.opening import own_cookies
 from tentaculo.relay.plan import RoutePlan, compile_route
 from tentaculo.relay.request import Request
@@ -181,14 +181,11 @@ class Relayed:
         self.denials: list[int] = []
         self._room = room
         self.answer = Answer(
-            None if gone else self.client,
+            Recipient(None if gone else self.client, http10=http10, request_id="id-1", keep_alive=keep_alive),
             self.done.append,
             plan_of(route or route_of()),
             self,
             method=method,
-            http10=http10,
-            request_id="id-1",
-            keep_alive=keep_alive,
         )
         ask = Ask(self.answer, method == "HEAD", response_timeout=30.0, idle_timeout=60.0)
         self.answer.attach(upstream.connection, ask)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tentaculo.errors import GatewayError, TooManyStreams
-from tentaculo.relay.delivery import Delivery
+from tentaculo.relay.delivery import Delivery, Recipient
 from tentaculo.relay.plan import RoutePlan
 from tentaculo.relay.shared_stream import SharedStream
 from tentaculo.relay.subscription import SharedHead, Subscription
@@ -102,15 +102,17 @@ class Hearer:
         self._room = room
         self._http10 = http10
         self.client = Subscription(
-            None if gone else self.transport,
+            Recipient(
+                None if gone else self.transport,
+                http10=http10,
+                request_id="id-1",
+                keep_alive=keep_alive,
+                extra=extra,
+            ),
             self.done.append,
             plan,
             self,
-            http10=http10,
-            request_id="id-1",
-            keep_alive=keep_alive,
             last_event_id=last_event_id,
-            extra=extra,
         )
 
     def stream_opening(self, delivery: Delivery) -> None:
@@ -178,3 +180,10 @@ class Stage:
         """Have the upstream send whole events, each piece in a read of its own."""
         for piece in pieces:
             self.stream.received(blocks_of(piece))
+
+
+def opened(front: Front, path: str = "/events") -> Stage:
+    """Return a shared stream with an open upstream and no clients."""
+    stage = Stage(front, path)
+    stage.stream.opened(HEAD)
+    return stage

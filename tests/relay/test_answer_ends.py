@@ -80,7 +80,7 @@ async def test_stream_ends_in_good_order(backend: Upstream) -> None:
     assert relayed.client.pieces[1:] == [LAST]
     assert backend.transport.aborted
     assert relayed.done == [None]
-    assert not relayed.answer.keep_alive
+    assert relayed.answer.keep_alive
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tentaculo.errors import GatewayError, UpstreamTimeout
-from tentaculo.relay.delivery import LAST_CHUNK, Delivery, chunk
-from tests.relay.parts import RecordingTransport
+from tentaculo.relay.delivery import LAST_CHUNK, Delivery, Recipient, chunk
+from tests.relay.parts import RecordingTransport, plan_of, route_of
 
 FAULT = UpstreamTimeout("idle")
 
@@ -17,7 +17,9 @@ class Sent:
     def __init__(self, *, gone: bool = False) -> None:
         self.client = RecordingTransport()
         self.done: list[GatewayError | None] = []
-        self.delivery = Delivery(None if gone else self.client, self.done.append, self, keep_alive=True)
+        transport = None if gone else self.client
+        recipient = Recipient(transport, http10=False, request_id="id-1", keep_alive=True)
+        self.delivery = Delivery(recipient, self.done.append, plan_of(route_of()), self)
 
     def stream_opening(self, delivery: Delivery) -> None:
         """Nothing opens here."""
@@ -65,13 +67,13 @@ def test_end_is_said_once() -> None:
 
 @pytest.mark.parametrize(("chunked", "written"), [(True, LAST_CHUNK), (False, b"")], ids=["chunked", "plain"])
 def test_end_in_good_order(chunked: bool, written: bytes) -> None:
-    """Chunks are ended once; where nothing may be added, the words are left out."""
+    """Chunks are ended once, and keep the connection; where nothing may be added, the words are left out."""
     sent = Sent()
     sent.delivery.chunked = chunked
     for _ in range(2):
         sent.delivery.end(b"data: a\n\n")
         assert sent.client.written == written
-    assert (sent.done, sent.delivery.keep_alive, sent.delivery.bytes_out) == ([None], False, 0)
+    assert (sent.done, sent.delivery.keep_alive, sent.delivery.bytes_out) == ([None], chunked, 0)
 
 
 def test_nobody_beats_where_nothing_may_be_added() -> None:

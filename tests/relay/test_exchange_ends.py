@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tentaculo.relay.delivery import LAST_CHUNK, chunk
 from tentaculo.relay.last_words import last_event
 from tests.fakes.client import RawClient, request, told
 from tests.fakes.gates import eventually
@@ -93,10 +94,7 @@ async def test_client_that_leaves(
 ) -> None:
     """The upstream is let go in every phase, nobody is blamed, and nothing is left."""
     client, exchange = await began(front, upstream, sent, warm=warm)
-    if politely:
-        client.wire.writer.close()
-    else:
-        client.leave()
+    client.go(politely=politely)
     await eventually(exchange.wire.gone.is_set)
     event = await front.last_event(1 + warm)
     assert event["code"] == "client_gone"
@@ -151,13 +149,58 @@ async def test_stream_of_an_upstream_that_ends(warm: bool, front: Front, upstrea
 
 @WARM
 async def test_stream_that_the_gateway_ends(warm: bool, front: Front, upstream: ScriptedUpstream) -> None:
-    """It ends in good order, and the upstream is let go."""
+    """It ends in good order, the upstream is let go, and the client's connection serves other calls."""
     client, exchange = await opened(front, upstream, warm=warm)
-    front.relay.streams.end_all("draining")
-    words = last_event("draining", 6.0)
-    assert await client.rest() == b"%x\r\n%b\r\n0\r\n\r\n" % (len(words), words)
+    front.end_streams("revoked")
+    assert await client.until(LAST_CHUNK) == chunk(last_event("revoked", 6.0)) + LAST_CHUNK
     await exchange.gone()
-    assert (await front.logs.wait_for("stream.ended"))["end_reason"] == "draining"
+    assert (await front.logs.wait_for("stream.ended"))["end_reason"] == "revoked"
+    for _ in range(2):
+        await client.send(request("GET", "/echo", GOOD))
+        assert (await client.reply()).status == 200
+
+
+@WARM
+async def test_request_behind_a_stream(warm: bool, front: Front, upstream: ScriptedUpstream) -> None:
+    """It waits for as long as the stream is open, and is answered then."""
+    client, _ = await opened(front, upstream, warm=warm)
+    await client.send(request("GET", "/echo", GOOD))
+    upstream.events.put_nowait(b"data: 1\n\n")
+    await client.until(chunk(b"data: 1\n\n"))
+    front.end_streams("deadline")
+    await client.until(LAST_CHUNK)
+    assert (await client.reply()).status == 200
+
+
+@WARM
+async def test_stream_that_ends_as_the_gateway_stops(
+    warm: bool, front: Front, upstream: ScriptedUpstream
+) -> None:
+    """Its connection closes with it, though its head did not say so."""
+    client, _ = await opened(front, upstream, warm=warm)
+    front.relay.drain()
+    front.end_streams("draining")
+    assert await client.rest() == chunk(last_event("draining", 6.0)) + LAST_CHUNK
+
+
+@WARM
+async def test_client_that_is_stuck_as_its_stream_ends(
+    warm: bool, front: Front, upstream: ScriptedUpstream, slow_client: SlowClient
+) -> None:
+    """Its connection is not kept for ever, whatever it was to be used for."""
+    if warm:
+        await front.call()
+    await slow_client.connect(front)
+    (connection,) = front.listener.connections
+    await slow_client.send(request("GET", "/sse", GOOD))
+    upstream.events.put_nowait(b"data: " + b"x" * 400_000)
+    await eventually(lambda: connection.writing_paused)
+    front.end_streams("revoked")
+    await front.logs.wait_for("stream.ended")
+    assert front.listener.open_connections == 1
+    for _ in range(2):  # what its system took as it stopped was progress
+        front.pass_time(60.1)
+    await eventually(lambda: front.listener.open_connections == 0)
 
 
 async def test_stream_of_a_client_that_leaves(front: Front, upstream: ScriptedUpstream) -> None:
@@ -166,7 +209,7 @@ async def test_stream_of_a_client_that_leaves(front: Front, upstream: ScriptedUp
     client.leave()
     await exchange.gone()
     assert (await front.logs.wait_for("stream.ended"))["end_reason"] == "client_gone"
-    front.relay.streams.end_all("draining")
+    front.end_streams("draining")
     assert len(front.logs.named("stream.ended")) == 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tentaculo.relay.delivery import chunk
+from tentaculo.relay.delivery import LAST_CHUNK, chunk
 from tentaculo.relay.last_words import BEAT
 from tests.fakes.client import request, told
 from tests.fakes.upstream import ScriptedUpstream
@@ -44,9 +44,11 @@ async def test_clients_share_a_stream(how: str, front: Front, upstream: Scripted
     for client in clients:
         assert b"data: a\n\n" in await client.until(b"\n\n\r\n")
     assert len(upstream.exchanges) == 1
-    front.relay.streams.end_all("draining")
+    front.end_streams("draining")
     for client in clients:
-        assert b"event: draining\n" in await client.rest()
+        assert b"event: draining\n" in await client.until(LAST_CHUNK)
+        await client.send(request("GET", "/echo", GOOD))
+        assert (await client.reply()).status == 200
     await front.logs.wait_for("stream.ended", count=2)
 
 

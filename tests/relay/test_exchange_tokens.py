@@ -57,7 +57,7 @@ async def test_newer_opening_ends_the_older(front: Front, upstream: ScriptedUpst
     """The older stream says why it ends; the newer one goes on."""
     first, exchange, token = await opened(front, upstream, "query")
     second, _ = await open_stream(front, upstream, "query", token)
-    assert await first.rest() == ended("superseded")
+    assert await first.until(LAST) == ended("superseded")
     await exchange.gone()
     assert await reasons(front) == ["superseded"]
     upstream.events.put_nowait(b"data: 1\n\n")
@@ -106,7 +106,7 @@ async def test_lease_is_renewed(front: Front, upstream: ScriptedUpstream) -> Non
         await front.upkeep.look()
     assert len(front.relay.streams) == 1
     await open_stream(front, upstream, "query", token)
-    assert await client.rest() == chunk(BEAT) * 10 + ended("superseded"), "it beats every 15 s, too"
+    assert await client.until(LAST) == chunk(BEAT) * 10 + ended("superseded"), "it beats every 15 s, too"
 
 
 # Revocation.
@@ -123,7 +123,7 @@ async def test_revocation_ends_streams(how: str, front: Front, upstream: Scripte
         assert (await client.head()).status == 200
         exchange = await upstream.next()
     await front.tokens.revoke("operator-ui")
-    assert await client.rest() == ended("revoked")
+    assert await client.until(LAST) == ended("revoked")
     await exchange.gone()
     assert await reasons(front) == ["revoked"]
     assert front.metric(r'tentaculo_streams_ended_total\{.*"revoked"') == 1
@@ -153,7 +153,7 @@ async def test_revocation_ends_a_stream_of_an_ordinary_route(
     await upstream.next()
     await upstream.next()
     await front.tokens.revoke("operator-ui")
-    assert await client.rest() == LAST
+    assert await client.until(LAST) == LAST
     assert await reasons(front) == ["revoked"]
     upstream.gates.open("head")
     assert (await call.reply()).status == 200
@@ -167,7 +167,7 @@ async def test_lost_message_ends_streams_at_the_next_look(front: Front, upstream
     await front.tokens.revoke("operator-ui")
     assert len(front.relay.streams) == 1
     await front.upkeep.look()
-    assert await client.rest() == ended("revoked")
+    assert await client.until(LAST) == ended("revoked")
 
 
 EVENT = b"id: 1\ndata: a\n\n"
@@ -181,7 +181,7 @@ async def test_revocation_within_an_event(at: int, front: Front, upstream: Scrip
     part = b"%x\r\n%b\r\n" % (at, EVENT[:at])
     assert await client.until(part) == part
     await front.tokens.revoke("operator-ui")
-    assert await client.rest() == LAST
+    assert await client.until(LAST) == LAST
 
 
 async def test_revocation_between_redeem_and_answer(front: Front, upstream: ScriptedUpstream) -> None:
@@ -245,7 +245,7 @@ async def test_age(spread: float, age: float, front: Front, upstream: ScriptedUp
     front.pass_time(age - 0.1)
     assert len(front.relay.streams) == 1
     front.pass_time(0.2)
-    assert await client.rest() == LAST, "the route wants no last event"
+    assert await client.until(LAST) == LAST, "the route wants no last event"
     assert await reasons(front) == ["deadline"]
 
 
@@ -254,7 +254,7 @@ async def test_age_of_a_stream_that_tokens_open(front: Front, upstream: Scripted
     client, _, token = await opened(front, upstream, "query")
     await front.upkeep.look()
     front.pass_time(4 * 3600.0 + 1)
-    assert await client.rest() == ended("deadline")
+    assert await client.until(LAST) == ended("deadline")
     assert (await front.call(placed("query", token)[0], ())).status == 401
 
 
@@ -274,7 +274,7 @@ async def _by_fault(front: Front, upstream: ScriptedUpstream, client: RawClient)
 
 
 async def _by_drain(front: Front, upstream: ScriptedUpstream, client: RawClient) -> None:
-    front.relay.streams.end_all("draining")
+    front.end_streams("draining")
 
 
 @pytest.mark.parametrize(

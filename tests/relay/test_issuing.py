@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import uuid
+from typing import Any
 
 import pytest
 
 from tentaculo.access.ephemeral_tokens import client_digest, digest
-from tentaculo.config.settings import CorsSettings
-from tentaculo.relay.issuing import cookie_path, cors_of, joined
+from tentaculo.config.settings import Carry, CorsSettings, EphemeralTokenSettings
+from tentaculo.relay.issuing import carrier_of, cookie_path, cors_of, joined
 from tentaculo.relay.opening import token_cookie
 from tentaculo.wire.cors import CorsRule
 from tests.fakes.client import Fields, told
@@ -50,6 +51,11 @@ def test_path_of_a_cookie(path: str, literal: str) -> None:
     assert cookie_path(path) == literal
 
 
+def terms(**options: Any) -> EphemeralTokenSettings:
+    """Return the terms of a route's tokens."""
+    return EphemeralTokenSettings(issue_path="/token", **options)
+
+
 APP, SHOP = CorsRule(frozenset({"https://a"}), credentials=True), CorsRule(frozenset({"https://s"}), False)
 ANYONE = CorsRule(frozenset(), credentials=False)
 RULES: dict[str, tuple[list[CorsRule], CorsRule | None]] = {
@@ -74,6 +80,27 @@ def test_rule_of_a_route() -> None:
     assert cors_of(route_of()) is None
 
 
+TRAVELS: dict[str, tuple[EphemeralTokenSettings, tuple[str, ...], dict[str, str]]] = {
+    "query": (terms(), ("X-VX11-Token",), {}),
+    "other parameter": (terms(parameter="t"), ("X-VX11-Token",), {"parameter": "t"}),
+    "cookie": (terms(carry=Carry.COOKIE, parameter="t"), ("X-A",), {}),
+    "header": (terms(carry=Carry.HEADER), ("X-VX11-Token",), {"header": "X-VX11-Token"}),
+    "first header": (
+        terms(carry=Carry.HEADER, parameter="t"),
+        ("Authorization", "X-A"),
+        {"header": "Authorization"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("token", "headers", "told_of"), TRAVELS.values(), ids=TRAVELS)
+def test_carrier_of_a_token(
+    token: EphemeralTokenSettings, headers: tuple[str, ...], told_of: dict[str, str]
+) -> None:
+    """The first credential header, or the parameter, where it is not the usual one."""
+    assert carrier_of(route_of(credential_headers=headers), token) == told_of
+
+
 # What is answered.
 
 
@@ -83,15 +110,27 @@ async def front(start_front: StartFront, upstream: ScriptedUpstream) -> Front:
     return await start_front(token_configuration(upstream, extra=TRUSTED))
 
 
-@pytest.mark.parametrize("name", ["query", "once", "ttl", "header", "open"])
-async def test_answer(name: str, front: Front, upstream: ScriptedUpstream) -> None:
-    """It holds a token, how long that is good, and where; no cache keeps it, no upstream hears of it."""
+CARRIERS: dict[str, dict[str, str]] = {
+    "query": {},
+    "once": {},
+    "ttl": {},
+    "header": {"header": "X-VX11-Token"},
+    "open": {"parameter": "sse_token"},
+}
+
+
+@pytest.mark.parametrize(("name", "carrier"), CARRIERS.items(), ids=CARRIERS)
+async def test_answer(name: str, carrier: dict[str, str], front: Front, upstream: ScriptedUpstream) -> None:
+    """It holds a token, how long that is good, and where; no cache keeps it, no upstream hears of it.
+
+    How the token travels is said only where a client could not know.
+    """
     reply = await ask(front, name)
     assert (reply.status, reply.head.value("Cache-Control")) == (200, "no-store")
     assert reply.head.value("Content-Type") == "application/json"
     body = told(reply)
     assert uuid.UUID(body["sse_token"]).version == 4
-    assert body == {"sse_token": body["sse_token"], "ttl_sec": 60, "endpoint": f"/sse/{name}"}
+    assert body == {"sse_token": body["sse_token"], "ttl_sec": 60, "endpoint": f"/sse/{name}", **carrier}
     assert upstream.exchanges == []
     event = front.logs.named("request.finished")[-1]
     assert (event["route"], event["principal"], event["status"]) == (name, "operator-ui", 200)

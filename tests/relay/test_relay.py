@@ -15,6 +15,7 @@ from tests.fakes.gates import soon
 from tests.fakes.messages import Cut, read_reply, source_of
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.configuration import configuration
+from tests.functional.editing import EVENTS, OTHER, REST, edited
 from tests.functional.running import GOOD
 from tests.relay.conftest import StartFront
 from tests.relay.front import Front, began
@@ -217,6 +218,21 @@ async def test_open_streams(front: Front, upstream: ScriptedUpstream) -> None:
     clients[0].leave()
     await front.logs.wait_for("stream.ended", count=2)
     assert front.relay.open_streams() == [third]
+
+
+async def test_streams_by_route(start_front: StartFront, upstream: ScriptedUpstream) -> None:
+    """They count for their route by the name that it has now, whatever has its old one."""
+    front = await start_front(edited(upstream.port))
+    for target in ("/sse/events", "/sse/other", "/sse/other", "/slow-body"):
+        client, _ = await began(front, upstream, request("GET", target, GOOD), warm=False)
+        await client.head()
+    assert front.relay.streams_by_route() == {"events": 1, "other": 2}
+    names = [EVENTS.replace("name: events", "name: other"), OTHER.replace("name: other", "name: feed")]
+    front.reload(edited(upstream.port, *names, REST))
+    assert front.relay.streams_by_route() == {"other": 1, "feed": 2}
+    changed = OTHER.replace("stream: {}", "stream: {heartbeat: 1h}").replace("name: other", "name: feed")
+    front.reload(edited(upstream.port, names[0], changed, REST))
+    assert front.relay.streams_by_route() == {"other": 1}, "those of a route that is gone are not in"
 
 
 @pytest.mark.parametrize(

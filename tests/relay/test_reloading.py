@@ -132,6 +132,30 @@ async def test_bad_one(running: Edited, upstream: ScriptedUpstream) -> None:
     assert front.metric("tentaculo_config_rejected ") == 0
 
 
+async def test_files_of_one_that_was_rejected(
+    running: Edited, upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    """They count beside those of the one in effect, until something else is read."""
+
+    def named() -> set[str]:
+        return {mark.path.name for mark in running.reloader.files}
+
+    assert named() == {"tentaculo.yaml"}
+    missing = edited(upstream.port, principals=("{name: a, token_file: missing}",))
+    assert (await running.reload(missing)).changes is None
+    assert named() == {"tentaculo.yaml", "missing"}
+    await running.reload("nonsense")
+    assert named() == {"tentaculo.yaml"}
+    token = tmp_path / "token"
+    token.write_text("token-in-the-file")
+    running.refusal = NotApplied("not now")
+    await running.reload(edited(upstream.port, principals=(f"{{name: a, token_file: {token}}}",)))
+    assert named() == {"tentaculo.yaml", "token"}
+    running.refusal = None
+    await running.reload(edited(upstream.port))
+    assert named() == {"tentaculo.yaml"}
+
+
 @pytest.mark.parametrize(
     ("fault", "problem", "logged"),
     [
@@ -145,10 +169,13 @@ async def test_one_that_can_not_be_had(
 ) -> None:
     """It is rejected with a sentence, and a fault of the gateway's own is logged with its place."""
     before, running.refusal = running.front.relay.snapshot, fault
-    reloaded = await running.reload(edited(upstream.port, EVENTS, REST))
+    text = edited(upstream.port, EVENTS, REST)
+    reloaded = await running.reload(text.replace("backend", "new-one"))
     assert reloaded == Reloaded(None, (problem,))
     assert running.front.relay.snapshot is before
     assert len(running.front.logs.named("config.failed")) == logged
+    assert running.front.metric('.*upstream="backend"') > 0
+    assert running.front.metric('.*upstream="new-one"') == 0
     running.refusal = None
     assert (await running.reload(running.text)).changes is not None
 

@@ -16,33 +16,20 @@ from tentaculo.wire.target import parse_target
 from tests.fakes.behaviours import SSE_HEAD, chunk
 from tests.fakes.gates import eventually
 from tests.fakes.upstream import ScriptedUpstream
-from tests.relay.carried import REFUSALS, Carried, carried_configuration, reply
-from tests.relay.conftest import StartFront
+from tests.relay.carried import REFUSALS, Carried, reply
 from tests.relay.front import Front
 from tests.relay.shared_parts import LAST_CHUNK, event, events, plan_in
 
 STREAM = SSE_HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
-@pytest.fixture
-async def front(start_front: StartFront, upstream: ScriptedUpstream) -> Front:
-    """A front with a credential of its own before the upstream."""
-    return await start_front(carried_configuration(upstream.port))
-
-
-@pytest.fixture
-async def carried(front: Front, upstream: ScriptedUpstream) -> Carried:
-    """A source that has begun."""
-    return Carried(front, upstream)
-
-
 # What the upstream is asked.
 
 
-def test_request(front: Front, upstream: ScriptedUpstream) -> None:
+def test_request(source_front: Front, upstream: ScriptedUpstream) -> None:
     """It is the gateway's own, with nothing of any client but what the stream varies by."""
     wanted = Wanted(("", "", b"", ""), "", parse_target("/sse?a=b", "a"), b"accept-language: es\r\n", None)
-    request = upstream_request(plan_in(front, "/sse"), wanted, last_id=b"41", request_id="id-1")
+    request = upstream_request(plan_in(source_front, "/sse"), wanted, last_id=b"41", request_id="id-1")
     assert request.split(b"\r\n") == [
         b"GET /sse?a=b HTTP/1.1",
         b"Host: 127.0.0.1:%d" % upstream.port,
@@ -58,10 +45,11 @@ def test_request(front: Front, upstream: ScriptedUpstream) -> None:
     ]
 
 
-def test_request_of_a_stream_that_begins(front: Front) -> None:
+def test_request_of_a_stream_that_begins(source_front: Front) -> None:
     """Without an id there is nothing to go on after; a principal is named where the key has it."""
     wanted = Wanted(("", "", b"", ""), "", parse_target("/sse", "a"), b"", Principal("alice"))
-    lines = upstream_request(plan_in(front, "/sse"), wanted, last_id=b"", request_id="id-1").split(b"\r\n")
+    plan = plan_in(source_front, "/sse")
+    lines = upstream_request(plan, wanted, last_id=b"", request_id="id-1").split(b"\r\n")
     assert not [line for line in lines if line.startswith(b"Last-Event-ID")]
     assert b"X-Tentaculo-Principal: alice" in lines
 
@@ -176,11 +164,11 @@ async def test_nobody_listens_at_first(carried: Carried) -> None:
     assert isinstance(await carried.over(), UpstreamUnreachable)
 
 
-async def test_no_answer_at_first(front: Front, upstream: ScriptedUpstream) -> None:
+async def test_no_answer_at_first(source_front: Front, upstream: ScriptedUpstream) -> None:
     """An answer has its time."""
-    carried = Carried(front, upstream, "/late-sse")
+    carried = Carried(source_front, upstream, "/late-sse")
     await carried.asked()
-    front.pass_time(5)
+    source_front.pass_time(5)
     assert isinstance(await carried.over(), UpstreamTimeout)
 
 

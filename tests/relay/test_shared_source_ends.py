@@ -10,24 +10,9 @@ from tentaculo.errors import StreamUnavailable, UpstreamProtocolError, UpstreamU
 from tentaculo.relay.last_words import RESYNC
 from tentaculo.relay.shared_source import EVENT_LIMIT
 from tests.fakes.gates import eventually
-from tests.fakes.upstream import Exchange, ScriptedUpstream
-from tests.relay.carried import REFUSALS, Carried, carried_configuration, reply
-from tests.relay.conftest import StartFront
-from tests.relay.front import Front
+from tests.fakes.upstream import Exchange
+from tests.relay.carried import REFUSALS, Carried, reply
 from tests.relay.shared_parts import NOT_FOUND, event, events
-
-
-@pytest.fixture
-async def front(start_front: StartFront, upstream: ScriptedUpstream) -> Front:
-    """A front with a credential of its own before the upstream."""
-    return await start_front(carried_configuration(upstream.port))
-
-
-@pytest.fixture
-async def carried(front: Front, upstream: ScriptedUpstream) -> Carried:
-    """A source that has begun."""
-    return Carried(front, upstream)
-
 
 # Again.
 

@@ -17,6 +17,7 @@ from tests.relay.shared_parts import (
     Stage,
     event,
     events,
+    opened,
     shared_configuration,
     shared_route,
 )
@@ -34,13 +35,6 @@ ROUTES = (
 async def front(start_front: StartFront, upstream: ScriptedUpstream) -> Front:
     """A front with shared streams of every kind."""
     return await start_front(shared_configuration(upstream.port, *ROUTES))
-
-
-def opened(front: Front, path: str = "/events") -> Stage:
-    """Return a shared stream with an open upstream and no clients."""
-    stage = Stage(front, path)
-    stage.stream.opened(HEAD)
-    return stage
 
 
 # Joining.

@@ -14,13 +14,13 @@ from tests.fakes.upstream import ScriptedUpstream
 from tests.relay.conftest import StartFront
 from tests.relay.front import Front
 from tests.relay.shared_parts import (
-    HEAD,
     LAST_CHUNK,
     NOT_FOUND,
     Hearer,
     Stage,
     event,
     events,
+    opened,
     shared_configuration,
     shared_route,
 )
@@ -38,13 +38,6 @@ ROUTES = (
 async def front(start_front: StartFront, upstream: ScriptedUpstream) -> Front:
     """A front with shared streams of every kind."""
     return await start_front(shared_configuration(upstream.port, *ROUTES))
-
-
-def opened(front: Front, path: str = "/events") -> Stage:
-    """Return a shared stream with an open upstream and no clients."""
-    stage = Stage(front, path)
-    stage.stream.opened(HEAD)
-    return stage
 
 
 # Those that lag.

@@ -288,7 +288,7 @@ async def test_last_words(http10: bool, stage: Stage) -> None:
     data = event(3) + b"event: bye\n\n"
     assert hearer.raw == (data if http10 else chunk(event(3)) + chunk(b"event: bye\n\n") + LAST_CHUNK)
     assert hearer.done == [None]
-    assert (hearer.client.keep_alive, hearer.client.bytes_out) == (False, len(data))
+    assert (hearer.client.keep_alive, hearer.client.bytes_out) == (not http10, len(data))
     assert stage.stream.clients == 1
 
 

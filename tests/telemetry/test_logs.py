@@ -228,3 +228,37 @@ def test_learns_names(make_logs: Callable[..., Logs], lines: Lines) -> None:
     logging.getLogger("somebody").warning("x-learnt=%s", SECRET)
     assert len(lines.raw) == 3
     assert SECRET not in lines.text
+
+
+@FORMATS
+def test_tap(shape: str, make_logs: Callable[..., Logs], lines: Lines) -> None:
+    """A tap gets each written event sanitized and as JSON, whichever way it comes and whatever the format."""
+    logs, other = make_logs(shape), make_logs(shape)
+    tapped = Lines()
+    logs.tap = tapped
+    logs.attach_standard_library()
+    for one in (logs, other):
+        one.logger.info("own", url=f"/a?token={SECRET}", text="a\x1b[2J")
+        one.event("info", "short", {"url": f"/a?token={SECRET}"})
+    logging.getLogger("somebody").warning("token=%s", SECRET)
+    logs.render("warning", "rendered")
+    assert [event["event"] for event in tapped.events] == ["own", "short", "token=***", "rendered"]
+    assert tapped.events[0]["text"] == "a\x1b[2J"
+    assert list(tapped.events[1]) == ["event", "level", "timestamp", "url"]
+    assert SECRET not in tapped.text
+    # What is written is the same with a tap and without.
+    assert re.sub(r"\d{4}-\S+Z", "", lines.raw[0].decode()) == re.sub(
+        r"\d{4}-\S+Z", "", lines.raw[2].decode()
+    )
+    logs.tap = None
+    logs.logger.info("untold")
+    assert len(tapped.raw) == 4
+
+
+def test_tap_below_the_level(make_logs: Callable[..., Logs]) -> None:
+    """What is not written is not told."""
+    logs, tapped = make_logs(level="error"), Lines()
+    logs.tap = tapped
+    logs.logger.info("own")
+    logs.event("info", "short", {})
+    assert tapped.raw == []

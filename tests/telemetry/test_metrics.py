@@ -43,6 +43,7 @@ def test_requests(metrics: Metrics, method: str, status: int, label: str, status
     labels = {"route": "api", "method": label, "status_class": status_class}
     assert value(metrics, "tentaculo_requests_total", **labels) == 3
     assert route.requests == 3
+    assert [sum(tally.slots) for tally in metrics.tallies()] == [3]
     assert value(metrics, "tentaculo_request_duration_seconds_count", route="api") == 3
     assert value(metrics, "tentaculo_request_duration_seconds_sum", route="api") == pytest.approx(0.06)
 
@@ -61,6 +62,7 @@ def test_invented_methods_make_no_series(metrics: Metrics) -> None:
 
 def test_faults_and_refusals(metrics: Metrics) -> None:
     """Faults and refusals are counted by kind; an unknown kind is no label."""
+    metrics.upstreams.server("operator", "one:80")
     metrics.upstream_fault("operator", "upstream_timeout")
     metrics.upstream_fault("operator", "/e?token=abc")
     metrics.connection_refused("connections")
@@ -75,11 +77,33 @@ def test_faults_and_refusals(metrics: Metrics) -> None:
 
 def test_calls_over_the_rate(metrics: Metrics) -> None:
     """They are counted by route, which shows as zero before; a route asked for twice counts once."""
-    metrics.route("other")
-    for _ in range(2):
-        metrics.route("api").rate_limited()
+    kept = [metrics.route(name) for name in ("other", "api", "api")]
+    for route in kept[1:]:
+        route.rate_limited()
     counts = [value(metrics, "tentaculo_rate_limited_total", route=route) for route in ("api", "other")]
     assert counts == [2, 0]
+
+
+def test_route_that_nobody_keeps(metrics: Metrics) -> None:
+    """Its series are shown until then; where the name comes back they begin anew."""
+    before = metrics.exposition()[0]
+    plan, other_plan = metrics.route("api"), metrics.route("api")
+    for kept in (plan, other_plan):
+        kept.stream_opened()
+        kept.stream_ended("route_removed", 1.0)
+        kept.stream_ended("no reason of ours", 1.0)
+        kept.first_event(0.1)
+        kept.request_finished("GET", 200, 0.1)
+        kept.rate_limited()
+    del plan, kept
+    assert value(metrics, "tentaculo_stream_duration_seconds_count", route="api") == 4
+    del other_plan
+    assert metrics.exposition()[0] == before
+    again = metrics.route("api")
+    assert value(metrics, "tentaculo_streams_open", route="api") == 0
+    assert value(metrics, "tentaculo_request_duration_seconds_count", route="api") == 0
+    again.request_finished("GET", 200, 0.1)
+    assert value(metrics, "tentaculo_request_duration_seconds_count", route="api") == 1
 
 
 def test_connections_and_log(metrics: Metrics) -> None:
@@ -89,6 +113,7 @@ def test_connections_and_log(metrics: Metrics) -> None:
     metrics.connection_closed()
     metrics.log_dropped(3)
     assert value(metrics, "tentaculo_connections_open") == 1
+    assert metrics.open_connections == 1
     assert value(metrics, "tentaculo_log_lines_dropped_total") == 3
 
 
@@ -123,8 +148,9 @@ def test_exposition(metrics: Metrics) -> None:
 def test_registries_are_apart(metrics: Metrics) -> None:
     """Two gateways in one process count for themselves, and a route asked for twice counts once."""
     other = Metrics(version="1.2.3")
-    metrics.route("api").request_finished("GET", 200, 0.1)
-    metrics.route("api").request_finished("GET", 200, 0.1)
+    kept = [metrics.route("api") for _ in range(2)]
+    for route in kept:
+        route.request_finished("GET", 200, 0.1)
     labels = {"route": "api", "method": "GET", "status_class": "2xx"}
     assert value(metrics, "tentaculo_requests_total", **labels) == 2
     assert value(other, "tentaculo_requests_total", **labels) is None

@@ -52,6 +52,30 @@ def test_a_route_keeps_its_tally() -> None:
     assert {sample.value for sample in families[f"{SERIES[1]}_seconds"].samples} == {0}
 
 
+def test_a_route_that_is_forgotten() -> None:
+    """It has no series any more, and begins anew; forgetting it twice is fine."""
+    tallies = Tallies()
+    before = tallies.of("api")
+    for _ in range(2):
+        tallies.forget("api")
+    assert not any(family.samples for family in tallies.collect())
+    assert tallies.of("api") is not before
+
+
+def test_sum_of_all_only_grows() -> None:
+    """What forgotten routes have counted is still in it."""
+    tallies = Tallies()
+    for route in ("a", "b"):
+        for seconds in (0.5, None):
+            tallies.of(route).add("GET", 200, seconds)
+    tallies.forget("a")
+    tallies.forget("b")
+    tallies.of("a").add("GET", 404, 0.5)
+    gone, one = tallies.all()
+    assert (gone.requests, gone.slots.count(2), gone.seconds) == ({("GET", 2): 4}, 1, 1.0)
+    assert one.requests == {("GET", 4): 1}
+
+
 @pytest.mark.parametrize("status", [0, 99, 600, 65535])
 def test_no_status_makes_a_series_of_its_own(status: int) -> None:
     """Statuses outside the five classes are one series."""
@@ -60,3 +84,13 @@ def test_no_status_makes_a_series_of_its_own(status: int) -> None:
     tallies.of("api").add("GET", 999, None)
     (sample,) = next(iter(tallies.collect())).samples
     assert (sample.labels["status_class"], sample.value) == ("other", 2)
+
+
+def test_all() -> None:
+    """The tallies can be read one by one, while others come to be."""
+    tallies = Tallies()
+    for route in ("a", "b", "a"):
+        tallies.of(route).add("GET", 200, 0.1)
+    assert [sum(tally.slots) for tally in tallies.all()] == [2, 1]
+    for tally in tallies.all():
+        tallies.of("c").add("GET", 200, tally.seconds)

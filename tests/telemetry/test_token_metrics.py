@@ -69,3 +69,17 @@ def test_steps_of_the_store(step: str, metrics: Metrics) -> None:
     metrics.tokens.store_failed(step)
     assert value(metrics, "tentaculo_token_store_seconds_sum", step=label) == pytest.approx(0.002)
     assert value(metrics, "tentaculo_token_store_faults_total", step=label) == 1
+
+
+def test_counts(metrics: Metrics) -> None:
+    """They can be read without a scrape: each reason is there, with zero too."""
+    counts = metrics.tokens.counts()
+    assert (counts.issued, counts.valid, set(counts.refused.values())) == (0, 0, {0})
+    assert counts.refused.keys() == REFUSALS
+    for _ in range(3):
+        metrics.tokens.token_issued()
+    metrics.tokens.token_refused("token_used")
+    metrics.tokens.counted(2, 1)
+    counts = metrics.tokens.counts()
+    assert (counts.issued, counts.valid, counts.refused["token_used"]) == (3, 2, 1)
+    assert sum(counts.refused.values()) == 1

@@ -61,6 +61,46 @@ def test_tally_is_shared(metrics: Metrics) -> None:
     assert metrics.upstreams.server("backend", "one:80") is not one
 
 
+def test_server_with_something_open(metrics: Metrics) -> None:
+    """One that is gone is shown until the last exchange there and the last connection have ended."""
+    tally = metrics.upstreams.server("backend", "one:80")
+    tally.exchanges, tally.connections = 1, 1
+    metrics.upstreams.forget("backend", "one:80")
+    tally.exchanges = 0
+    metrics.forget_unused()
+    assert values(metrics, *GAUGES) == [1, 0, 1]
+    assert retries(metrics, "retried") == 0
+    tally.connections = 0
+    metrics.forget_unused()
+    assert values(metrics, *GAUGES) == [None] * 3
+    assert retries(metrics, "retried") is None
+
+
+def test_server_that_comes_back(metrics: Metrics) -> None:
+    """While something is open there it goes on from its counts."""
+    tally = metrics.upstreams.server("backend", "one:80")
+    tally.connections = 1
+    metrics.upstreams.forget("backend", "one:80")
+    assert metrics.upstreams.server("backend", "one:80") is tally
+    tally.connections = 0
+    metrics.forget_unused()
+    assert values(metrics, "server_up") == [1]
+
+
+def test_upstream_that_is_gone(metrics: Metrics) -> None:
+    """Its faults go with it, and what is heard of it later makes no series."""
+    metrics.upstreams.server("backend", "one:80")
+    metrics.upstream_fault("backend", "upstream_timeout")
+    labels = {"upstream": "backend", "kind": "upstream_timeout"}
+    read = metrics.registry.get_sample_value
+    assert read("tentaculo_upstream_faults_total", labels) == 1
+    metrics.upstreams.forget("backend", "one:80")
+    metrics.upstream_fault("backend", "upstream_timeout")
+    metrics.upstreams.retried("backend")
+    assert read("tentaculo_upstream_faults_total", labels) is None
+    assert retries(metrics, "retried") is None
+
+
 def test_retries(metrics: Metrics) -> None:
     """Counted by what came of them, as long as the upstream has a server."""
     for name in ("one:80", "two:80"):

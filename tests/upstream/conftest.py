@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 import pytest
 import uvloop
 
+from tests.functional.backlog import FullBacklog
 from tests.upstream.fakes import Link, ManualServer
 from tests.upstream.pooled import Pooled
 
@@ -43,3 +44,11 @@ async def pooled(server: ManualServer) -> AsyncIterator[Pooled]:
     pooled = Pooled(server)
     yield pooled
     await pooled.aclose()
+
+
+@pytest.fixture
+def full_port() -> Iterator[int]:
+    """A port that neither accepts nor refuses."""
+    full = FullBacklog()
+    yield full.port
+    full.close()

@@ -8,7 +8,7 @@ import pytest
 
 from tentaculo.upstream.deadlines import NEVER, Deadlines
 from tests.fakes.clock import Clock
-from tests.fakes.gates import soon
+from tests.fakes.gates import eventually, soon
 
 
 class Item:
@@ -164,12 +164,14 @@ async def test_close_forgets_everything() -> None:
     """After close nothing expires any more; closing again is fine."""
     clock = Clock()
     deadlines = Deadlines(clock, tick=0.001)
-    item = Item(clock())
+    item, later, witness = Item(clock()), Deadlines(clock, tick=0.001), Item(clock())
     deadlines.watch(item)
     deadlines.close()
     deadlines.close()
     deadlines.sweep()
-    await asyncio.sleep(0.01)
+    later.watch(witness)
+    await eventually(lambda: witness.times > 0)
+    later.close()
     assert item.times == 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -49,21 +49,6 @@ async def test_nobody_listening_is_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closing:
         port = closing.getsockname()[1]
     assert word(await failure_of(settings_of(port))) == (UpstreamUnreachable, "refused")
-
-
-@pytest.fixture
-def full_port() -> Iterator[int]:
-    """A listener that accepts nothing and whose queue is full: the system does not answer any more."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        waiting = [socket.socket() for _ in range(4)]
-        for client in waiting:
-            client.setblocking(False)
-            client.connect_ex(listener.getsockname())
-        yield listener.getsockname()[1]
-        for client in waiting:
-            client.close()
 
 
 async def test_connecting_has_a_timeout(full_port: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -116,21 +116,6 @@ async def test_last_error_is_told(named: Named) -> None:
     """Where no address takes a connection it is unreachable."""
     named.found = [CLOSED, "127.0.0.3"]
     assert await named.failure() == (UpstreamUnreachable, "refused")
-
-
-@pytest.fixture
-def full_port() -> Iterator[int]:
-    """A port at GOOD where nothing is accepted and the queue is full."""
-    with socket.socket() as listener:
-        listener.bind((GOOD, 0))
-        listener.listen(0)
-        waiting = [socket.socket() for _ in range(4)]
-        for client in waiting:
-            client.setblocking(False)
-            client.connect_ex(listener.getsockname())
-        yield listener.getsockname()[1]
-        for client in waiting:
-            client.close()
 
 
 async def test_time_is_shared_by_the_addresses(full_port: int) -> None:

@@ -322,10 +322,18 @@ def test_description(server: UpstreamServer, house: House) -> None:
     }
 
 
-def test_closed_server_is_no_longer_shown(server: UpstreamServer, house: House) -> None:
-    """Its series end; exchanges that it still has in hand end without a word."""
+def test_closed_server_is_shown_to_its_end(server: UpstreamServer, house: House) -> None:
+    """Its series end with the exchanges that it still has in hand, which end without a word."""
     turn = server.begin()
     server.close()
-    assert house.value("server_up", server=server.name) is None
+    house.metrics.forget_unused()
+    assert house.value("server_exchanges", server=server.name) == 1
     server.done(Outcome.OK, turn)
+    house.metrics.forget_unused()
+    assert house.value("server_up", server=server.name) is None
+
+
+def test_closed_server_without_an_exchange(server: UpstreamServer, house: House) -> None:
+    """It is shown no longer."""
+    server.close()
     assert house.value("server_up", server=server.name) is None

@@ -12,6 +12,7 @@ from tentaculo.config.rules.ephemeral_tokens import ephemeral_token_faults
 from tentaculo.config.rules.files import file_faults
 from tentaculo.config.rules.issue_paths import issue_path_faults
 from tentaculo.config.rules.listeners import listener_faults
+from tentaculo.config.rules.own_paths import own_path_faults
 from tentaculo.config.rules.presence import missing_keys
 from tentaculo.config.rules.principals import principal_faults
 from tentaculo.config.rules.routes import route_faults
@@ -21,6 +22,7 @@ from tentaculo.config.rules.upstreams import upstream_faults
 _RULES = (
     missing_keys,
     listener_faults,
+    own_path_faults,
     file_faults,
     principal_faults,
     upstream_faults,

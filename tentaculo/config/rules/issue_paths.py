@@ -8,26 +8,26 @@ from dataclasses import fields
 from tentaculo.config.draft import Draft, RouteDraft
 from tentaculo.config.problems import Finding
 from tentaculo.config.rules.ephemeral_tokens import with_defaults
-from tentaculo.config.settings import Access, EphemeralTokenSettings, Settings
+from tentaculo.config.rules.own_paths import own_paths
+from tentaculo.config.settings import Access, EphemeralTokenSettings
 from tentaculo.config.stream_models import EphemeralTokenSection
 from tentaculo.wire.target import fold_path, spell_path
 
 _Place = tuple[str | None, str]
 
-_DEFAULTS = Settings(principals=(), upstreams=(), routes=())
 _KEY = "ephemeral_token"
 _OPTIONS = tuple(field.name for field in fields(EphemeralTokenSettings) if field.name != "issue_path")
 
 
 def issue_path_faults(draft: Draft) -> Iterator[Finding]:
     """Yield the issue paths that something else stands at, and routes that don't agree on their tokens."""
-    health = fold_path(draft.file.health_path or _DEFAULTS.health_path)
+    own = own_paths(draft)
     taken = _exact_paths(draft)
     first: dict[_Place, tuple[RouteDraft, EphemeralTokenSection]] = {}
     for route, section, place in _issuers(draft):
         path = (*route.path, _KEY, "issue_path")
-        if place[1] == health and draft.is_clear("health_path"):
-            yield Finding(path, "must be another path than health_path, which the gateway answers")
+        if (fault := own.fault(place[1])) is not None:
+            yield Finding(path, fault)
         if place in taken:
             other = "its own route" if taken[place].path == route.path else draft.refer(taken[place].path)
             yield Finding(path, f"must be another path than that of {other}: the gateway answers it itself")

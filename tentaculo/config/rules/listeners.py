@@ -8,17 +8,15 @@ from tentaculo.config.draft import Draft
 from tentaculo.config.problems import Finding, YamlPath
 from tentaculo.config.rules.presence import repeated_fields
 from tentaculo.config.settings import Address, Settings
-from tentaculo.wire.target import fold_path, spell_path
 
 _DEFAULTS = Settings(principals=(), upstreams=(), routes=())
 _EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
 
 
 def listener_faults(draft: Draft) -> Iterator[Finding]:
-    """Yield what is wrong with listeners, credential headers and the health path."""
+    """Yield what is wrong with listeners and credential headers."""
     yield from _same_address(draft)
     yield from _credential_headers(draft)
-    yield from _health_path(draft)
 
 
 def _same_address(draft: Draft) -> Iterator[Finding]:
@@ -52,13 +50,3 @@ def _credential_headers(draft: Draft) -> Iterator[Finding]:
                 yield Finding((*path, index), "must be another header than identity_header")
     if draft.file.credential_headers is None and identity in map(str.lower, _DEFAULTS.credential_headers):
         yield Finding(("identity_header",), "must be another header than the credential header")
-
-
-def _health_path(draft: Draft) -> Iterator[Finding]:
-    health = fold_path(draft.file.health_path or _DEFAULTS.health_path)
-    for route in draft.routes if draft.is_clear("health_path") else ():
-        path = route.section.path
-        if path is not None and fold_path(spell_path(path)) == health:
-            yield Finding(
-                (*route.path, "path"), "must be another path than health_path, which the gateway answers"
-            )

@@ -7,6 +7,7 @@ import pytest
 from tests.config.files import config, problems_of
 
 HEALTH = "must be another path than health_path, which the gateway answers"
+BROWSER = "must not be beneath browser_path, where the gateway answers"
 
 
 def _stream(name: str, token: str, options: str = "") -> str:
@@ -28,10 +29,14 @@ def _taken(other: str) -> str:
         ("health_path: /alive\n", "/alive", [HEALTH]),
         ("health_path: /alive\n", "/health", []),
         ("health_path: nowhere\n", "/health", None),
+        ("", "/_tentaculo/token", [BROWSER]),
+        ("browser_path: /own\n", "/%6Fwn/token", [BROWSER]),
+        ("browser_path: /own\n", "/_tentaculo/token", []),
+        ("browser_path: off\n", "/_tentaculo/token", []),
     ],
-    ids=["default", "escaped", "own", "moved", "unclear"],
+    ids=["default", "escaped", "own", "moved", "unclear", "browser", "own-browser", "moved-browser", "off"],
 )
-def test_health_path_issues_nothing(top: str, path: str, problems: list[str] | None) -> None:
+def test_own_paths_issue_nothing(top: str, path: str, problems: list[str] | None) -> None:
     """Two answers of the gateway's own have two paths."""
     found = problems_of(config(_stream("a", f"issue_path: {path}"), top=top))
     if problems is None:

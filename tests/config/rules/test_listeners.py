@@ -1,4 +1,4 @@
-"""Listeners, credential headers, health path."""
+"""Listeners, credential headers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from tests.config.files import config, problems_of
 
 SAME = "admin: must be another address than that of listen"
 IDENTITY = "must be another header than identity_header"
-HEALTH = "must be another path than health_path, which the gateway answers"
 
 
 @pytest.mark.parametrize(
@@ -71,22 +70,3 @@ def test_unclear_identity_is_not_compared() -> None:
     """The default does not stand in for an identity header that can't be read."""
     found = problems_of(config(top="identity_header: a b\ncredential_headers: [X-Tentaculo-Principal]\n"))
     assert len(found) == 1
-
-
-@pytest.mark.parametrize(
-    ("top", "path", "problems"),
-    [
-        ("", "/health", [f"routes[0].path: {HEALTH}"]),
-        ("", "/heal%74h", [f"routes[0].path: {HEALTH}"]),
-        ("health_path: /a%3Ab\n", "/a:b", [f"routes[0].path: {HEALTH}"]),
-        ("health_path: /alive\n", "/health", []),
-        ("health_path: nowhere\n", "/health", ['health_path: must begin with "/"']),
-        ("", "/*", []),
-        ("", "/{x}", []),
-        ("", "/health/*", []),
-    ],
-    ids=["same", "escaped", "own", "moved", "unclear", "everything", "segment", "beneath"],
-)
-def test_health_path_is_no_route(top: str, path: str, problems: list[str]) -> None:
-    """A route at the health path would never be asked; broader ones just leave that path out."""
-    assert problems_of(config(f"{{name: a, path: '{path}', upstream: backend}}", top=top)) == problems

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from examples.vx11.__main__ import main
+from examples.vx11.__main__ import CONFIG, main
+from examples.vx11.panel import NOT_BUILT, PANEL_PATH, is_built
 from tests.examples.vx11.sse import read_event
 from tests.fakes.gates import soon
 
@@ -35,6 +36,7 @@ def _environment(**changes: str) -> dict[str, str]:
         "TENTACULO_LISTEN": "127.0.0.1:0",
         "TENTACULO_ADMIN": "127.0.0.1:0",
         "OPERATOR_ADDRESS": _free_address(),
+        "FRONTEND_ADDRESS": _free_address(),
         **changes,
     }
 
@@ -70,10 +72,10 @@ class Stack:
 
 
 @asynccontextmanager
-async def _running(**changes: str) -> AsyncIterator[Stack]:
+async def _running(*arguments: str, **changes: str) -> AsyncIterator[Stack]:
     environ = _environment(**changes)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "examples.vx11"),
+        *(sys.executable, "-m", "examples.vx11", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env=environ,
@@ -147,6 +149,29 @@ async def test_without_a_token_the_gateway_says_401() -> None:
         await running.stop(signal.SIGTERM)
 
 
+async def test_the_panel_is_behind_the_gateway() -> None:
+    """Its page comes from there, or word of how to build it; its URL is told where it is built."""
+    async with _running() as running:
+        shown = re.search(r"principal token: (http\S+)", running.welcome)
+        assert (shown is not None) == is_built()
+        url = re.sub(r"/operator/\S*", PANEL_PATH, running.commands[0]).split()[-1]
+        assert shown is None or shown[1] == url
+        output, _ = await soon((await running.paste(f"curl -s {url}")).communicate(), 20)
+        assert (b"<title>Events" if is_built() else NOT_BUILT.encode()) in output
+        await running.stop()
+
+
+async def test_another_file_needs_no_panel(tmp_path: Path) -> None:
+    """A configuration without an upstream `frontend` is served all the same."""
+    text = CONFIG.read_text(encoding="utf-8")
+    text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("  frontend:"))
+    file = tmp_path / "without.yaml"
+    file.write_text(text.partition("  # The EventsPanel's files")[0])
+    async with _running(str(file)) as running:
+        assert "in a browser" not in running.welcome
+        await running.stop()
+
+
 async def test_a_token_of_the_users_own_is_not_shown() -> None:
     """The commands name the variable, and work where it is set."""
     async with _running(VX11_TOKEN=TOKEN) as running:
@@ -167,7 +192,9 @@ async def test_a_token_from_a_file_works_too(tmp_path: Path) -> None:
         await running.stop()
 
 
-@pytest.mark.parametrize("name", ["TENTACULO_LISTEN", "TENTACULO_ADMIN", "OPERATOR_ADDRESS"])
+@pytest.mark.parametrize(
+    "name", ["TENTACULO_LISTEN", "TENTACULO_ADMIN", "OPERATOR_ADDRESS", "FRONTEND_ADDRESS"]
+)
 def test_an_address_in_use_is_one_sentence(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """It names the address and the variable to change, and the exit code is 1."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from examples.vx11.operator import OperatorOptions, build_operator
+from examples.vx11.panel import build_panel
 from examples.vx11.service import Service
 from tentaculo.config.loader import load
 from tentaculo.config.problems import ConfigError
@@ -26,16 +27,22 @@ async def _running(**environ: str) -> AsyncIterator[RunningGateway]:
     backend = build_operator(TOKEN, options=OperatorOptions(short_lifetime=1))
     operator = Service(backend.app(), "127.0.0.1", 0)
     await operator.start()
-    address = "{}:{}".format(*operator.address)
+    frontend = Service(build_panel(), "127.0.0.1", 0)
+    await frontend.start()
+    services = {
+        "OPERATOR_ADDRESS": "{}:{}".format(*operator.address),
+        "FRONTEND_ADDRESS": "{}:{}".format(*frontend.address),
+    }
     given = {"TENTACULO_LISTEN": "127.0.0.1:0", "TENTACULO_ADMIN": "127.0.0.1:0", "VX11_TOKEN": TOKEN}
     text = FILE.read_text() + "log: {format: json}\n"
-    gateway = RunningGateway(text, {**given, "OPERATOR_ADDRESS": address, **environ})
+    gateway = RunningGateway(text, {**given, **services, **environ})
     await gateway.start()
     try:
         yield gateway
     finally:
         await gateway.stop()
         await operator.stop()
+        await frontend.stop()
         gateway.check_log()
 
 
@@ -61,6 +68,8 @@ async def _status(gateway: RunningGateway, target: str, fields: Fields = (), met
         ("POST", "/events/sse-token", False, 401),
         ("POST", "/operator/api/events/sse-token", False, 401),
         ("POST", "/operator/api/events/sse-token-short", True, 200),
+        ("GET", "/panel/nothing", False, 404),
+        ("POST", "/panel/", True, 405),
     ],
 )
 async def test_who_may_do_what(method: str, target: str, *, with_header: bool, status: int) -> None:

@@ -31,6 +31,12 @@ def test_a_made_token_is_shown() -> None:
     assert text.count('"X-VX11-Token: made-token"') == 3
 
 
+def test_the_panel_is_named_where_it_is_built() -> None:
+    """Its URL is in the text, unless there is none."""
+    assert "http://h:1/panel/\n" in welcome("http://h:1", "t", made=True, panel="http://h:1/panel/")
+    assert "browser" not in welcome("http://h:1", "t", made=True)
+
+
 def test_a_given_token_is_left_to_the_shell() -> None:
     """A token of the user's own is named and not shown."""
     text = welcome("http://h:1", "$VX11_TOKEN", made=False)
