@@ -282,7 +282,7 @@ export class EphemeralEventSource extends EventTarget {
     if (this.#state === CLOSED) return;
     if (ask && this.#attempt && this.#state === OPEN) this.#channel.postMessage({ open: this.#id });
     if (from !== undefined) this.#follow(from);
-    if (open !== undefined) this.#opened(open);
+    if (open !== undefined || event) this.#opened(open);
     if (event) this.#receive(event, origin);
     if (failure) this.#failed(failure);
   }
@@ -293,7 +293,7 @@ export class EphemeralEventSource extends EventTarget {
     this.#skip = new Set(ids.slice(ids.indexOf(from) + 1 || ids.length));
   }
 
-  #opened(id) {
+  #opened(id = this.#id) {
     this.#id = id;
     this.#ids.add(id);
     if (this.#state === OPEN) return;
@@ -312,7 +312,7 @@ export class EphemeralEventSource extends EventTarget {
       if (this.#ids.size > KEPT_IDS) this.#ids.delete(oldest);
     }
     const init = { data: data.slice(1), lastEventId: id, origin };
-    if (data) this.dispatchEvent(new MessageEvent(type || "message", init));
+    if (data && this.#state === OPEN) this.dispatchEvent(new MessageEvent(type || "message", init));
   }
 
   #failed({ code, reason, final }) {

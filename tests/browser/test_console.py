@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 
 import pytest
 
 from tests.browser.conftest import StartConsole
 from tests.browser.console_pages import SECTIONS, TOKEN_FIELD, Operator, check
+from tests.fakes.client import RawClient, request
 from tests.fakes.gates import soon
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.editing import EditedGateway, edited
-from tests.functional.tokens import ADMIN_TOKEN
+from tests.functional.running import GOOD
+from tests.functional.tokens import ADMIN, ADMIN_TOKEN
 
 OFF = "{name: off, path: /off, upstream: backend, enabled: false}"
 BUSY = "{name: busy, path: /busy, upstream: backend, maintenance: {}}"
 EVENTS = "{name: events, path: /sse/events, methods: [GET], upstream: backend, stream: {shared: true}}"
 REST = "{name: rest, path: /*, upstream: backend}"
 REFUSED = "That is not the admin token of this gateway."
+RELOAD = "button[title^='Read the configuration']"
 UNREACHABLE = "The gateway does not answer."
 
 
@@ -199,12 +204,52 @@ async def test_bad_edit(gateway: EditedGateway, operator: Operator, upstream: Sc
     check(operator)
 
 
-async def test_reload_button(gateway: EditedGateway, operator: Operator) -> None:
-    """It says what has changed, also where nothing has."""
+async def test_reload_button(gateway: EditedGateway, operator: Operator, upstream: ScriptedUpstream) -> None:
+    """It says what has changed, also where nothing has, or that the file is not good."""
     await operator.enter(gateway)
-    await operator.click("button[title^='Read the configuration']")
+    await operator.click(RELOAD)
     await operator.sees("Reloaded: nothing has changed.")
-    check(operator)
+    gateway.errors_expected = True
+    await gateway.edit(edited(upstream.port, "{name: rest, path: /*, upstream: backend, acess: public}"))
+    await operator.click(RELOAD)
+    await operator.sees("Not reloaded: 1 problem in the file.")
+    assert await operator.focused() == "Reload"
+    check(operator, "422 (Unprocessable Entity)")
+
+
+async def test_draining(gateway: EditedGateway, operator: Operator, upstream: ScriptedUpstream) -> None:
+    """It is said above every section while the open calls are done."""
+    await operator.enter(gateway, "#/log")
+    client = await gateway.client()
+    await client.send(request("GET", "/stall", GOOD))
+    await upstream.next()
+    stopping = asyncio.ensure_future(gateway.shut_down())
+    await operator.sees("The gateway is draining")
+    upstream.gates.open("stall")
+    await soon(stopping, 15)
+    await operator.sees("Reconnecting")
+
+
+async def test_as_many_as_may_be(gateway: EditedGateway, operator: Operator) -> None:
+    """Past eight consoles one says why it is not live, and is so once others have gone."""
+    others = [await other_console(gateway) for _ in range(8)]
+    await operator.arrive(gateway)
+    await operator.sign_in()
+    await operator.sees("as many consoles as may be are open")
+    for other in others:
+        other.leave()
+    await operator.sees("Live again.")
+    check(operator, "429 (Too Many Requests)")
+
+
+async def other_console(gateway: EditedGateway) -> RawClient:
+    """Open the stream of one more console."""
+    client = await RawClient.connect("127.0.0.1", gateway.admin_port)
+    await client.send(request("POST", "/console/token", ADMIN))
+    token = json.loads((await client.reply("POST")).body)["sse_token"]
+    await client.send(request("GET", "/console/events", [("Authorization", f"Bearer {token}")]))
+    assert (await client.head()).status == 200
+    return client
 
 
 async def test_gateway_restarts(

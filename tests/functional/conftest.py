@@ -15,6 +15,7 @@ from tests.fakes.event_server import EventServer
 from tests.fakes.recorder import OK, Recorder
 from tests.fakes.redis_server import RedisServer, running_redis
 from tests.fakes.upstream import ScriptedUpstream
+from tests.functional.backlog import FullBacklog
 from tests.functional.process import GatewayProcess
 from tests.functional.running import RunningGateway
 
@@ -90,6 +91,14 @@ async def anonymous() -> AsyncIterator[EventServer]:
     await server.start()
     yield server
     await server.kill()
+
+
+@pytest.fixture
+def full_backlog() -> Iterator[FullBacklog]:
+    """An address where connecting hangs."""
+    full = FullBacklog()
+    yield full
+    full.close()
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.fakes.client import request
@@ -15,14 +13,6 @@ from tests.functional.conftest import StartGateway
 from tests.functional.running import GOOD, RunningGateway
 
 FAULTS = r".*upstream_faults"
-
-
-@pytest.fixture
-def full_backlog() -> Iterator[FullBacklog]:
-    """An address where connecting hangs."""
-    full = FullBacklog()
-    yield full
-    full.close()
 
 
 async def code_of(gateway: RunningGateway) -> object:

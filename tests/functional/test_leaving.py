@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.fakes.behaviours import BLOCK
@@ -16,14 +14,6 @@ from tests.functional.conftest import StartGateway, StartUpstream
 from tests.functional.running import GOOD, RunningGateway
 
 FAULTS = r".*upstream_faults"
-
-
-@pytest.fixture
-def full_backlog() -> Iterator[FullBacklog]:
-    """An address where connecting hangs."""
-    full = FullBacklog()
-    yield full
-    full.close()
 
 
 async def check_gone(gateway: RunningGateway, exchange: Exchange, left_at: float) -> None:

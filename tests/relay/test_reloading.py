@@ -256,10 +256,11 @@ async def test_streams_of_routes_that_are_gone(
 
 async def test_edit_that_is_taken_back(running: Edited, upstream: ScriptedUpstream) -> None:
     """Within the grace nothing was lost."""
+    running.reloader._grace_seconds = 60
     other = await running.open("/sse/other")
     await running.reload(edited(upstream.port, EVENTS, REST))
     await running.reload(edited(upstream.port))
-    await running.graces_are_over()
+    running.front.relay.end_removed()  # as after the grace
     assert running.front.logs.named("stream.ended") == []
     other.leave()
 

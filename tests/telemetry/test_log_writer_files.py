@@ -85,7 +85,7 @@ def told(path: Path) -> tuple[list[bytes], int]:
 
 
 def fill(writer: LogWriter, drops: Drops) -> None:
-    """Write more than there is room for, the last line in part, and wait until the writer gave up on the rest."""
+    """Write more than there is room for, the last line in part; return once the writer has given up."""
     for _ in range(2 + ROOM // len(LINE)):
         writer.write(LINE)
     drops.wait_for(1)

@@ -85,6 +85,20 @@ test("a tab that joins later is told that the stream is open", async () => {
   expect(network.requests.length).toBe(1);
 });
 
+test("a tab that joins late and gets an event first has an open stream", async () => {
+  await share(1, event(1));
+  const [leading] = channels;
+  leading.deaf = true;
+  const late = join();
+  const closed = join();
+  closed.source.onopen = () => closed.source.close();
+  await settle();
+  leading.deaf = false;
+  network.requests[0].push(event(2));
+  await settle();
+  expect([late.log, closed.log]).toEqual([[["open"], ["message", "2", "2"]], [["open"]]]);
+});
+
 test.each([
   ["URLs", {}, { url: "http://gateway.test/others" }],
   ["groups", { shared: "admins" }, {}],
