@@ -302,7 +302,7 @@ class Gateway:
         await self._census()
         if self._relay is not None:
             self._relay.streams.settle()
-        return self._metrics.exposition()
+        return await asyncio.to_thread(self._metrics.exposition)  # it may take long, and calls go on
 
 
 async def _end(tasks: Collection[asyncio.Task[Any]]) -> None:

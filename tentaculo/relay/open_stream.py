@@ -85,7 +85,7 @@ class OpenStream:
         delivery.count()
         events, size = delivery.events - self._events, delivery.bytes_out - self._bytes
         self._events, self._bytes = delivery.events, delivery.bytes_out
-        self._plan.metrics.events_relayed(events, size)
+        self._plan.metrics.streams.events_relayed(events, size)
 
     def expire(self) -> None:
         """Act on the deadline: the stream beats, or has been open for long enough."""

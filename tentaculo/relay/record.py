@@ -87,7 +87,7 @@ class Record:
     def stream_opened(self, secrets: tuple[str, ...], by: str) -> None:
         """Log and count a stream that opens; `by` is the kind of credential on a route that tokens open."""
         assert self.plan is not None
-        self.plan.metrics.stream_opened()
+        self.plan.metrics.streams.stream_opened()
         seconds = self._relay.clock() - self.started_at
         event = self._event(secrets, 200, seconds)
         if by:
@@ -100,7 +100,7 @@ class Record:
     def first_event(self) -> None:
         """Count the time up to a stream's first event."""
         assert self.plan is not None
-        self.plan.metrics.first_event(self._relay.clock() - self.started_at)
+        self.plan.metrics.streams.first_event(self._relay.clock() - self.started_at)
 
     def describe_stream(self, answer: Delivery, by: str, now: float) -> dict[str, Any]:
         """Return what an operator wants to know of an open stream, in plain data; `age` in seconds."""
@@ -124,7 +124,7 @@ class Record:
         self._take(answer)
         seconds = self._relay.clock() - self.started_at
         reason = end_reason or self._end_reason()
-        self.plan.metrics.stream_ended(reason, seconds)
+        self.plan.metrics.streams.stream_ended(reason, seconds)
         self.plan.metrics.request_finished(self._message.method, self.status, None)
         self._count_fault()
         event = self._event(secrets, self.status, seconds)

@@ -101,7 +101,7 @@ class SharedStream:
         self._clients.add(client)
         client.attach(self)
         self._linger_until = NEVER
-        self._plan.metrics.shared_client_joined()
+        self._plan.metrics.streams.shared_client_joined()
         if self._denial is not None:
             client.open(self._denial)  # it came just before the stream is over
         elif self._head is None:
@@ -117,7 +117,7 @@ class SharedStream:
         self._clients.discard(client)
         for some in (self._live, self._lagging, self._waiting, self._fresh):
             some.pop(client, None)
-        self._plan.metrics.shared_client_left()
+        self._plan.metrics.streams.shared_client_left()
         if not self._clients:
             self._linger()
 
@@ -141,7 +141,7 @@ class SharedStream:
         start = self._start_of(client)
         missed = self.log.count_events(start, self.log.end)
         if missed:
-            self._plan.metrics.events_replayed(missed)
+            self._plan.metrics.streams.events_replayed(missed)
             client.first_event()
         else:
             self._fresh[client] = None
@@ -155,7 +155,7 @@ class SharedStream:
         if start is not None:
             return start
         client.say(RESYNC)
-        self._plan.metrics.resync_sent()
+        self._plan.metrics.streams.resync_sent()
         return self.log.end
 
     def lags(self, client: Subscription) -> None:
@@ -181,7 +181,7 @@ class SharedStream:
         """Take the upstream's first head: whoever waits is answered; or a later one, for those who come."""
         is_first, self._head = self._head is None, head
         if is_first:
-            self._plan.metrics.shared_stream_opened()
+            self._plan.metrics.streams.shared_stream_opened()
         if self._settings.assign_ids and not self._given:
             self._given = f"{self._new_epoch()}-".encode()
         waiting, self._waiting = self._waiting, {}
@@ -199,7 +199,7 @@ class SharedStream:
         self.log.forget()
         self._given = f"{self._new_epoch()}-".encode() if self._settings.assign_ids else b""
         for _ in self._clients:
-            self._plan.metrics.resync_sent()
+            self._plan.metrics.streams.resync_sent()
         self._send([Block(RESYNC, id=None, is_event=False, retry=None)])
 
     def received(self, blocks: Sequence[Block]) -> None:
@@ -255,7 +255,7 @@ class SharedStream:
             elif client not in self._lagging:
                 client.end()
         if self._head is not None:
-            self._plan.metrics.shared_stream_closed()
+            self._plan.metrics.streams.shared_stream_closed()
         self._deadlines.forget(self)
 
     # Time.

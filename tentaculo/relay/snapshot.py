@@ -93,7 +93,9 @@ def build_snapshot(
             settings,
             principals=principals,
             upstream=upstreams[route.upstream],
-            metrics=metrics.route(route.name),
+            metrics=metrics.route(
+                route.name, streams=route.stream is not None, rate_limited=route.rate_limit is not None
+            ),
             standings=standings,
             own_cookies=bool(cookies),
             rate_limit=rate_limits.of(route.name),

@@ -78,11 +78,26 @@ class Metrics:
             registry=own,
         )
 
-    def route(self, name: str) -> RouteMetrics:
-        """Return the metrics of a route; the same counts for all who ask, while anyone keeps them."""
-        hold = self._routes.take(name)
-        streams = StreamMetrics(self._streams, name)
-        return RouteMetrics(hold, self._tallies.of(name), streams, self._rate_limited.labels(name))
+    def route(self, name: str, *, streams: bool = False, rate_limited: bool = False) -> RouteMetrics:
+        """Return the metrics of a route; the same counts for all who ask, while anyone keeps them.
+
+        Of `streams` and of calls over its rate it shows zeros from now on where it is to have any, else
+        nothing until the first: series that stay empty would make each scrape three times as long.
+        """
+        route = RouteMetrics(self, self._routes.take(name), self._tallies.of(name), name)
+        if streams:
+            route.streams  # noqa: B018 - makes its series
+        if rate_limited:
+            self.count_limited(name, 0)
+        return route
+
+    def streams_of(self, route: str) -> StreamMetrics:
+        """Return the metrics of a route's streams, which are shown from now on."""
+        return StreamMetrics(self._streams, route)
+
+    def count_limited(self, route: str, calls: int) -> None:
+        """Count calls that a route's rate limit refused."""
+        self._rate_limited.labels(route).inc(calls)
 
     def forget_unused(self) -> None:
         """End the series of routes and servers that nobody keeps any more; from any thread."""
@@ -148,13 +163,14 @@ class RouteMetrics:
     They are shown for as long as any of them is kept.
     """
 
-    __slots__ = ("_hold", "_rate_limited", "_streams", "_tally")
+    __slots__ = ("_hold", "_metrics", "_name", "_streams", "_tally")
 
-    def __init__(self, hold: Hold, tally: Tally, streams: StreamMetrics, rate_limited: Counter) -> None:
+    def __init__(self, metrics: Metrics, hold: Hold, tally: Tally, name: str) -> None:
+        self._metrics = metrics
         self._hold = hold
         self._tally = tally
-        self._streams = streams
-        self._rate_limited = rate_limited
+        self._name = name
+        self._streams: StreamMetrics | None = None
 
     def request_finished(self, method: str, status: int, seconds: float | None) -> None:
         """Count a finished exchange; `seconds` is None for a stream, whose length says nothing of speed."""
@@ -167,47 +183,14 @@ class RouteMetrics:
 
     def rate_limited(self) -> None:
         """Count a call that the route's rate limit refused."""
-        self._rate_limited.inc()
+        self._metrics.count_limited(self._name, 1)
 
-    def stream_opened(self) -> None:
-        """Count a stream in."""
-        self._streams.stream_opened()
-
-    def stream_ended(self, reason: str, seconds: float) -> None:
-        """Count a stream out, for its end reason."""
-        self._streams.stream_ended(reason, seconds)
-
-    def first_event(self, seconds: float) -> None:
-        """Count a stream's first event, `seconds` after its request."""
-        self._streams.first_event(seconds)
-
-    def events_relayed(self, events: int, size: int) -> None:
-        """Count events that went to clients since the last call, and their bytes."""
-        self._streams.events_relayed(events, size)
-
-    def events_replayed(self, count: int) -> None:
-        """Count events that a returning client had missed and got."""
-        self._streams.events_replayed(count)
-
-    def resync_sent(self) -> None:
-        """Count a client that was told that events were lost."""
-        self._streams.resync_sent()
-
-    def shared_stream_opened(self) -> None:
-        """Count a shared stream in."""
-        self._streams.shared_stream_opened()
-
-    def shared_stream_closed(self) -> None:
-        """Count a shared stream out."""
-        self._streams.shared_stream_closed()
-
-    def shared_client_joined(self) -> None:
-        """Count a shared stream's client in."""
-        self._streams.shared_client_joined()
-
-    def shared_client_left(self) -> None:
-        """Count a shared stream's client out."""
-        self._streams.shared_client_left()
+    @property
+    def streams(self) -> StreamMetrics:
+        """Return the metrics of its streams."""
+        if self._streams is None:
+            self._streams = self._metrics.streams_of(self._name)
+        return self._streams
 
 
 class _WithoutCreated:

@@ -88,9 +88,10 @@ class Tallies:
             labels=["route"],
         )
         for route, tally in list(self._by_route.items()):  # a reload may add to them meanwhile
-            for (method, number), count in tally.requests.items():
+            for (method, number), count in list(tally.requests.items()):
                 requests.add_metric([route, method, STATUS_CLASSES.get(number, OTHER)], count)
-            duration.add_metric([route], _cumulated(tally.slots), tally.seconds)
+            if tally.requests:
+                duration.add_metric([route], _cumulated(tally.slots), tally.seconds)
         yield requests
         yield duration
 

@@ -147,9 +147,9 @@ class UpstreamMetrics:
         )
         faults = _counter("faults", "Exchanges that an upstream failed", ["upstream", "kind"])
         for name, tally in list(self._upstreams.items()):
-            for outcome, count in tally.retries.items():
+            for outcome, count in list(tally.retries.items()):
                 retries.add_metric([name, outcome], count)
-            for kind, count in tally.faults.items():
+            for kind, count in list(tally.faults.items()):
                 faults.add_metric([name, kind], count)
         yield from (retries, faults)
 

@@ -101,6 +101,7 @@ class Tab:
         self.page = page
         self.asked: list[Asked] = []
         self.crashed = False
+        self._unanswered: set[Asked] = set()
 
     @classmethod
     async def of(cls, page: Page) -> Tab:
@@ -167,10 +168,15 @@ class Tab:
         await self.run(self.page._tab.clock.fast_forward(round(seconds * 1000)))
 
     async def pass_until(self, holds: Callable[[], bool], seconds: float = 5.0) -> None:
-        """Let time pass in steps of so many seconds until something has come of it."""
+        """Let time pass in steps of so many seconds until something has come of it.
+
+        It stands still while the page awaits an answer: what is on its way must not seem to take minutes.
+        """
         async with asyncio.timeout(PATIENCE):
             while not holds():
-                await self.pass_time(seconds)
+                if not self._unanswered:
+                    await self.pass_time(seconds)
+                await self.do("() => fetch('/').then((answer) => answer.text())")
 
     async def crash(self) -> None:
         """Kill the renderer."""
@@ -179,6 +185,8 @@ class Tab:
 
     async def _watch(self) -> None:
         self.page._tab.on("request", self._note_asked)
+        self.page._tab.on("response", lambda response: self._unanswered.discard(response.request))
+        self.page._tab.on("requestfailed", lambda asked: self._unanswered.discard(asked))  # noqa: PLW0108 - playwright
         self.page._tab.on("crash", self._note_crash)
 
     async def _crash(self) -> None:
@@ -189,6 +197,7 @@ class Tab:
 
     def _note_asked(self, asked: Asked) -> None:
         self.asked.append(asked)
+        self._unanswered.add(asked)
 
     def _note_crash(self, _: object) -> None:
         self.crashed = True

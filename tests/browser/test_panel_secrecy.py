@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from playwright.async_api import Page as Tab
+
 from tests.browser.conftest import StartPages
 from tests.browser.pages import PageServer
 from tests.browser.panel_fixtures import panel_dist, stack, user
@@ -29,6 +31,12 @@ LISTEN = """() => {
 }"""
 
 
+async def leave(tab: Tab, url: str) -> None:
+    """Go to another site, as a link does."""
+    async with tab.expect_navigation():
+        await tab.evaluate("(url) => { location.href = url; }", url)
+
+
 async def test_token_is_in_one_header_only(
     stack: PanelStack, user: PanelUser, context: Context, start_pages: StartPages
 ) -> None:
@@ -49,8 +57,7 @@ async def test_token_is_in_one_header_only(
     await user.is_in("connected")
     kept = await user.leaked() + str(await user.page.evaluate(STORED))
     assert "sse-token" in kept  # it did look at the locks
-    await user.page.evaluate("(url) => { location.href = url; }", elsewhere.url())
-    await user.until("() => document.title === 'Page'")
+    await user.page.act(lambda tab: leave(tab, elsewhere.url()))
     assert TOKEN not in kept + await places([context], [user.page, other.page], [elsewhere])
     assert TOKEN not in stack.gateway.logs.text
     sent = await context.sent()

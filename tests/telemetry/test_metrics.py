@@ -76,12 +76,23 @@ def test_faults_and_refusals(metrics: Metrics) -> None:
 
 
 def test_calls_over_the_rate(metrics: Metrics) -> None:
-    """They are counted by route, which shows as zero before; a route asked for twice counts once."""
-    kept = [metrics.route(name) for name in ("other", "api", "api")]
-    for route in kept[1:]:
+    """They are counted by route, a limited one shows as zero before; a route asked for twice counts once."""
+    kept = [metrics.route("free"), metrics.route("other", rate_limited=True)]
+    kept += [metrics.route("api", rate_limited=True) for _ in range(2)]
+    for route in kept[2:]:
         route.rate_limited()
-    counts = [value(metrics, "tentaculo_rate_limited_total", route=route) for route in ("api", "other")]
-    assert counts == [2, 0]
+    names = ("api", "other", "free")
+    counts = [value(metrics, "tentaculo_rate_limited_total", route=name) for name in names]
+    assert counts == [2, 0, None]
+
+
+def test_routes_without_calls(metrics: Metrics) -> None:
+    """A route has no series for what it is not made for, before that comes: there may be ten thousand."""
+    before = metrics.exposition()[0]
+    route = metrics.route("api")
+    assert metrics.exposition()[0] == before
+    route.streams.stream_opened()
+    assert value(metrics, "tentaculo_streams_open", route="api") == 1
 
 
 def test_route_that_nobody_keeps(metrics: Metrics) -> None:
@@ -89,19 +100,18 @@ def test_route_that_nobody_keeps(metrics: Metrics) -> None:
     before = metrics.exposition()[0]
     plan, other_plan = metrics.route("api"), metrics.route("api")
     for kept in (plan, other_plan):
-        kept.stream_opened()
-        kept.stream_ended("route_removed", 1.0)
-        kept.stream_ended("no reason of ours", 1.0)
-        kept.first_event(0.1)
+        kept.streams.stream_opened()
+        kept.streams.stream_ended("route_removed", 1.0)
+        kept.streams.stream_ended("no reason of ours", 1.0)
+        kept.streams.first_event(0.1)
         kept.request_finished("GET", 200, 0.1)
         kept.rate_limited()
     del plan, kept
     assert value(metrics, "tentaculo_stream_duration_seconds_count", route="api") == 4
     del other_plan
     assert metrics.exposition()[0] == before
-    again = metrics.route("api")
+    again = metrics.route("api", streams=True)
     assert value(metrics, "tentaculo_streams_open", route="api") == 0
-    assert value(metrics, "tentaculo_request_duration_seconds_count", route="api") == 0
     again.request_finished("GET", 200, 0.1)
     assert value(metrics, "tentaculo_request_duration_seconds_count", route="api") == 1
 

@@ -44,12 +44,11 @@ def test_exposition_is_that_of_the_library() -> None:
 
 
 def test_a_route_keeps_its_tally() -> None:
-    """A route that is asked for again goes on from its counts, and shows zeros before the first."""
+    """A route that is asked for again goes on from its counts, and shows nothing before the first."""
     tallies = Tallies()
     assert tallies.of("api") is tallies.of("api")
     families = {family.name: family for family in tallies.collect()}
-    assert not families[SERIES[0]].samples
-    assert {sample.value for sample in families[f"{SERIES[1]}_seconds"].samples} == {0}
+    assert not any(family.samples for family in families.values())
 
 
 def test_a_route_that_is_forgotten() -> None:

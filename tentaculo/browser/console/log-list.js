@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 import { createLine } from "./log-line.js";
 import { KEPT } from "./log-store.js";
 
-const A_FRAME = 60;
+const A_FRAME = 30; // at 60 frames a second more than the gateway tells
 const NEAR_PX = 24;
 
 /** Returns the list; it follows the newest line until its user looks at another one. */

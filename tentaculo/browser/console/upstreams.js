@@ -93,10 +93,7 @@ function stateText(server) {
 
 function stateCell(server) {
   const again = againText(server);
-  return [
-    badge(...serverState(server.state)),
-    ...(again ? [h("span", { class: "below" }, again)] : []),
-  ];
+  return [badge(...serverState(server.state)), ...(again ? [h("span", { class: "below" }, again)] : [])];
 }
 
 function againText({ tried_again_in: seconds }) {
