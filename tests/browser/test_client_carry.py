@@ -20,6 +20,7 @@ from tests.functional.running import TOKEN
 ONE = streaming(b"id: 1\ndata: one\n\n", ending=Ending.END)
 TWO = streaming(b"id: 2\ndata: two\n\n")
 STANDARD = "X-VX11-Token"
+SERVED = "/_tentaculo/event-source.js"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,10 +205,12 @@ async def test_page_of_another_origin(origin: Origin, scene: Scene, elsewhere: C
     assert ((EVENTS, 204) in preflights) is ("header" in origin.terms)
 
 
-async def test_script_of_another_origin(scene: Scene, elsewhere: ClientPages) -> None:
-    """A page may import the client from elsewhere; relative URLs are those of the page."""
+@pytest.mark.parametrize("place", ["the gateway", "another origin"])
+async def test_where_the_script_comes_from(place: str, scene: Scene, elsewhere: ClientPages) -> None:
+    """A page may import the client from anywhere; relative URLs are those of the page."""
     await scene.start()
-    client = await (await scene.tab()).client(script=elsewhere.url(SCRIPT, host="cdn.test"))
+    script = elsewhere.url(SCRIPT, host="cdn.test") if place == "another origin" else SERVED
+    client = await (await scene.tab()).client(script=script)
     await client.data(2)
     assert await client.do("(client) => client.source.url") == scene.url(EVENTS)
 

@@ -13,7 +13,7 @@ from tests.fakes.chromium import Context
 __all__ = ["panel_dist", "stack", "user"]
 
 SWITCHED_OFF = {"VX11_OPERATOR_PROXY_ENABLED": "0"}
-ONE_TOKEN = "    methods: [POST]\n    rate_limit: {rate: 1/s, burst: 1, per: route}"
+ONE_TOKEN = "    methods: [POST]\n    rate_limit: {rate: 1/h, burst: 1, per: route}"
 
 
 async def test_from_idle_to_connected(stack: PanelStack, user: PanelUser) -> None:
@@ -70,13 +70,17 @@ async def test_refused_token(token: str, sentence: str, stack: PanelStack, user:
 
 
 async def test_too_many_calls(stack: PanelStack, user: PanelUser) -> None:
-    """429 is said to be that, and the panel connects by itself when the gateway lets it."""
+    """429 is said to be that, and who can't wait presses a button once the gateway lets them."""
     stack.replaced["    methods: [POST]"] = ONE_TOKEN
     await stack.start()
     await stack.gateway.call("/operator/api/events/sse-token", [("X-VX11-Token", TOKEN)], method="POST")
     await user.connect()
     await user.is_in("error")
     await user.sees("Too many calls at the moment (429). The panel tries again by itself.")
+    del stack.replaced["    methods: [POST]"]
+    await stack.gateway.shut_down()
+    await stack.bring_gateway()
+    await user.click("text=Reconnect")
     await user.is_in("connected")
     check(user, "429")
 

@@ -294,10 +294,12 @@ async def test_limits_and_peers(start: StartEdited, upstream: ScriptedUpstream) 
 async def test_series_of_what_is_gone(start: StartEdited, upstream: ScriptedUpstream) -> None:
     """They are shown until the last stream of a removed route has ended; a name that returns begins anew."""
     gateway = await start(edited(upstream.port))
+    assert await gateway.metric('tentaculo_streams_open{route="events"}') == 0
     stream = await gateway.open("/sse/other")
     assert (await gateway.call("/echo")).status == 200
     moved = edited(upstream.port, EVENTS, REST.replace("name: rest", "name: all")).replace("backend", "moved")
     await gateway.edit(moved)
+    assert (await gateway.call("/echo")).status == 200  # or there is nothing to show of it
     assert await gateway.metric('tentaculo_streams_open{route="other"}') == 1
     await eventually(lambda: _is_told(gateway, "all", "moved", "other", "backend"))
     stream.leave()
