@@ -1,9 +1,10 @@
-/** EventSource built on fetch, with ephemeral tokens. Its README lists how it differs from the native one. */
+/** EventSource on fetch, with ephemeral tokens; the README has what differs from the native one. */
 
 const STATES = { CONNECTING: 0, OPEN: 1, CLOSED: 2 };
 const { CONNECTING, OPEN, CLOSED } = STATES;
 const EVENTS = /^text\/event-stream\s*(;|$)/i;
 const JSON_TYPES = /^application\/(problem\+)?json/i;
+const DIGITS = /^\d+$/;
 const KEPT_IDS = 1000;
 const TICK_MS = 15_000;
 const ASLEEP_MS = 90_000; // hidden pages tick once a minute
@@ -22,14 +23,20 @@ const credential = (header, token) => ({
   [header]: /^authorization$/i.test(header) ? `Bearer ${token}` : token,
 });
 
-// It comes back to this tab behind all that the last leader posted.
+/** Set a parameter, `name=`, and leave the others byte for byte. */
+const add = (url, name, value) => {
+  const others = url.search.slice(1).split("&").filter((one) => one && !one.startsWith(name));
+  url.search = [...others, name + encodeURIComponent(value)].join("&");
+};
+
+// It comes back behind all that the last leader posted.
 function announce(name) {
   const channel = new BroadcastChannel(name);
   channel.postMessage({ lead: true });
   channel.close();
 }
 
-/** Return what takes an event stream's chunks (WHATWG HTML, 9.2.6) and tells `on` of its events. */
+/** Return what takes a stream's chunks (WHATWG HTML, 9.2.6) and tells `on`. */
 function parser(id, on) {
   const decoder = new TextDecoder();
   let [pending, afterCr, data, type, own] = ["", false, "", "", false];
@@ -39,7 +46,7 @@ function parser(id, on) {
     else if (name === "data") data += "\n" + value;
     else if (name === "event") type = value;
     else if (name === "id" && !value.includes("\0")) [id, own] = [value, true];
-    else if (name === "retry" && /^\d+$/.test(value)) on.retry(+value);
+    else if (name === "retry" && DIGITS.test(value)) on.retry(+value);
   };
   const finish = () => {
     if (data || own) on.event({ type, data, id, own });
@@ -51,7 +58,7 @@ function parser(id, on) {
     if (afterCr && text[0] === "\n") text = text.slice(1);
     afterCr = text.endsWith("\r");
     const lines = text.split(/\r\n|\r|\n/);
-    lines[0] = pending + lines[0]; // engines copy the parts of a long line once, when it is read
+    lines[0] = pending + lines[0]; // a long line is copied once, when read
     pending = lines.pop();
     for (const line of lines) line ? take(line) : finish();
   };
@@ -180,7 +187,7 @@ export class EphemeralEventSource extends EventTarget {
 
   #wait(after) {
     const share = Math.random() * Math.min(30_000, (this.#retry || 1000) * 2 ** this.#failures++);
-    const ms = Math.min(Math.max(this.#retry, after) + share, LONGEST_WAIT_MS);
+    const ms = Math.min(Math.max(this.#retry, after || 0) + share, LONGEST_WAIT_MS);
     return new Promise((resolve) => {
       this.#wake = resolve;
       setTimeout(() => globalThis.navigator?.onLine === false || resolve(), ms);
@@ -192,7 +199,7 @@ export class EphemeralEventSource extends EventTarget {
     const target = new URL(this.#target);
     const headers = { Accept: "text/event-stream" };
     if (issues) await this.#issue(target, headers, signal);
-    if (issues && this.#id) target.searchParams.set("last_event_id", this.#id);
+    if (issues && this.#id) add(target, "last_event_id=", this.#id);
     // A header of fetch is a string of bytes.
     else if (this.#id) headers["Last-Event-ID"] = String.fromCharCode(...new TextEncoder().encode(this.#id));
     const asked = { headers, redirect: issues ? "error" : "follow", signal };
@@ -209,7 +216,7 @@ export class EphemeralEventSource extends EventTarget {
     const answer = await this.#ask(new URL(issuePath, this.#url), JSON_TYPES, asked);
     const issued = await answer.json();
     if (issued.header) Object.assign(headers, credential(issued.header, issued.sse_token));
-    else if (issued.sse_token) target.searchParams.set(issued.parameter ?? "token", issued.sse_token);
+    else if (issued.sse_token) add(target, `${issued.parameter ?? "token"}=`, issued.sse_token);
   }
 
   async #ask(url, types, asked, spared) {
@@ -221,11 +228,11 @@ export class EphemeralEventSource extends EventTarget {
     if (code === 200 && types.test(type)) return answer;
     this.#expect(true);
     const problem = code >= 400 && JSON_TYPES.test(type) && (await answer.json().catch(() => {}));
-    const retryAfter = headers.get("Retry-After");
+    const wait = headers.get("Retry-After");
     throw Object.assign(new Failure(), {
       code,
-      reason: `${problem?.code ?? ""}`,
-      after: (isNaN(retryAfter) ? Date.parse(retryAfter) - Date.now() : retryAfter * 1000) || 0,
+      reason: (problem?.code ?? "") + "",
+      after: DIGITS.test(wait) ? wait * 1000 : /GMT$/.test(wait) && Date.parse(wait) - Date.now(),
       final: code < 500 && ![408, 425, 429, spared].includes(code),
     });
   }
@@ -258,13 +265,13 @@ export class EphemeralEventSource extends EventTarget {
     this.#failures = 0;
   }
 
-  /** Notice that the machine slept, or that a stream no longer beats. */
+  /** Notice a machine that slept, a stream that no longer beats. */
   #look() {
     const now = Date.now();
     const slept = now - this.#ticked > ASLEEP_MS;
     const silent = this.#beats && now - this.#heard > 3 * this.#silence;
     this.#ticked = now;
-    if (silent && !slept) this.#silence *= 2; // not to take the same pause for a fault for ever
+    if (silent && !slept) this.#silence *= 2; // its beat may be slow
     if (silent || slept) this.#hurry();
   }
 
@@ -287,7 +294,7 @@ export class EphemeralEventSource extends EventTarget {
     if (failure) this.#failed(failure);
   }
 
-  /** A new leader's stream goes on behind `from`; some of that may have come already. */
+  /** A new leader's stream goes on behind `from`; some of it came already. */
   #follow(from) {
     const ids = [...this.#ids];
     this.#skip = new Set(ids.slice(ids.indexOf(from) + 1 || ids.length));

@@ -11,7 +11,7 @@ from tentaculo.access.principals import Principals
 from tentaculo.access.rate_limits import RateLimits
 from tentaculo.access.standings import Standings
 from tentaculo.config.outline import Outline, outline_of
-from tentaculo.config.settings import ISSUE_METHODS, Settings, UpstreamSettings, issue_groups
+from tentaculo.config.settings import ISSUE_METHODS, RouteSettings, Settings, UpstreamSettings, issue_groups
 from tentaculo.relay.issuing import IssuePlan, compile_issue
 from tentaculo.relay.opening import own_cookies
 from tentaculo.relay.own_files import own_replies
@@ -93,9 +93,7 @@ def build_snapshot(
             settings,
             principals=principals,
             upstream=upstreams[route.upstream],
-            metrics=metrics.route(
-                route.name, streams=route.stream is not None, rate_limited=route.rate_limit is not None
-            ),
+            metrics=_route_metrics(route, metrics),
             standings=standings,
             own_cookies=bool(cookies),
             rate_limit=rate_limits.of(route.name),
@@ -116,6 +114,12 @@ def build_snapshot(
         secret_names=_secret_names(settings),
         own_cookies=cookies,
         own=own_replies(settings),
+    )
+
+
+def _route_metrics(route: RouteSettings, metrics: Metrics) -> RouteMetrics:
+    return metrics.route(
+        route.name, streams=route.stream is not None, rate_limited=route.rate_limit is not None
     )
 
 

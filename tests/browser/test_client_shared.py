@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -19,6 +20,11 @@ from tests.functional.running import TOKEN
 from tests.functional.tokens import reaches, revoke
 
 TABS = 8
+# Waits for an event by its data, and tells all that happened.
+UNTIL = """(client, last) => new Promise((done) => {
+  const look = () => client.log.at(-1)[1] === last ? done(client.log) : setTimeout(look, 20);
+  look();
+})"""
 ORIGIN = "(client) => client.source.addEventListener('news', (e) => { client.origin = e.origin; })"
 HEARD = """() => {
   window.heard = [];
@@ -128,27 +134,36 @@ async def test_late_tab(scene: Scene, server: EventServer) -> None:
     assert len(await server.requests()) == 1
 
 
+@asynccontextmanager
+async def busy(server: EventServer) -> AsyncIterator[None]:
+    """Have events flow while something else happens, a bit before and a bit after too."""
+    ended = asyncio.Event()
+
+    async def emit() -> None:
+        while not ended.is_set():
+            await server.emit(5)
+            await asyncio.sleep(0.01)  # no order depends on it: so it is a flow and no flood
+        await server.emit(50)
+
+    await server.emit(50)
+    flowing = asyncio.ensure_future(emit())
+    try:
+        yield
+    finally:
+        ended.set()
+        await flowing
+
+
 async def test_late_tab_of_a_busy_stream(scene: Scene, server: EventServer) -> None:
     """What it has has no gap, and begins with its opening."""
     clients = await join(scene, 2)
-    emitting = asyncio.ensure_future(emit(server, 100, 20))
-    late = await join(scene, 2)
-    await emitting
-    await all_got(clients, 2000)
+    async with busy(server):
+        late = await join(scene, 2)
+    await all_got(clients, server.emitted)
     for client in late:
-        last = await client.do(
-            "(client) => new Promise((done) => { const look = () => client.log.at(-1)[1] === 'event 2000'"
-            " ? done(client.log) : setTimeout(look, 20); look(); })"
-        )
-        assert [entry[0] for entry in last[:2]] == ["open", "message"]
-        data = [entry[1] for entry in last[1:]]
-        assert data == numbered(2001 - len(data), 2000)
-
-
-async def emit(server: EventServer, times: int, count: int) -> None:
-    """Send events, many times some."""
-    for _ in range(times):
-        await server.emit(count)
+        log = await client.do(UNTIL, f"event {server.emitted}")
+        assert [kind for kind, *_ in log] == ["open", *["message"] * (len(log) - 1)]
+        assert [data for _, data, *_ in log[1:]] == numbered(server.emitted - len(log) + 2, server.emitted)
 
 
 @pytest.mark.parametrize("how", ["closed", "crashed", "left", "close()"])
@@ -157,13 +172,13 @@ async def test_leader_goes(how: str, scene: Scene, server: EventServer) -> None:
     clients = await join(scene, TABS)
     await server.emit(20)
     await all_got(clients, 20)
-    for turn in (1, 2):
-        (leader,) = [client for client in clients if client.tab.openings()]
-        emitting = asyncio.ensure_future(emit(server, 20, 10))
-        await leave(leader, how)
+    for _ in range(2):
+        (leader,) = leaders(clients)
         clients.remove(leader)
-        await emitting
-        await all_got(clients, 20 + 200 * turn)
+        async with busy(server):
+            await leave(leader, how)
+            await eventually(lambda: bool(leaders(clients)), PATIENCE)
+        await all_got(clients, server.emitted)
         assert len(leaders(clients)) == 1
     assert len(scene.gateway.logs.named("stream.opened")) == 3
     heads = await server.requests()

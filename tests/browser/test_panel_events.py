@@ -49,8 +49,8 @@ async def test_show_the_event_of_a_command(stack: PanelStack, connected: PanelUs
     """The button leads to it in a long list, by keyboard too."""
     await connected.command("refresh")
     await connected.sees("Its event came back in")
-    stack.tell(200)
-    await connected.shows_row("event 200")
+    stack.tell(600)
+    await connected.shows_row("event 600")
     await connected.click("text=Show it")
     await connected.until("() => document.activeElement.closest('.highlighted') !== null")
     in_view = """() => {
@@ -123,10 +123,15 @@ async def test_pause(stack: PanelStack, connected: PanelUser) -> None:
 
 
 async def test_newest_thousand(stack: PanelStack, connected: PanelUser) -> None:
-    """It keeps no more, and says how many there were."""
+    """It keeps no more, says how many there were, and shows the older ones when asked."""
     stack.tell(1_250)
     await connected.shows_row("event 1250")
-    assert (await connected.summaries())[0] == "event 251"
+    await connected.has_rows(250)
+    for rows in (500, 750, 1_000):
+        await connected.click("text=Show 250 older events")
+        await connected.has_rows(rows)
+    await connected.sees_no("older events")
+    assert await connected.summaries() == [f"event {number}" for number in range(251, 1_251)]
     assert (await connected.total("kept"), await connected.total("received")) == (1_000, 1_250)
 
 
@@ -220,7 +225,7 @@ async def test_named_events(send: Send, user: PanelUser) -> None:
 
 @pytest.mark.slow
 async def test_five_hundred_a_second(stack: PanelStack, connected: PanelUser) -> None:
-    """A flood leaves no task over 200 ms, and the page takes a click and keys meanwhile."""
+    """A flood leaves no task over 200 ms of work, and the page takes a click and keys meanwhile."""
     await connected.measure()
 
     async def flood() -> None:

@@ -1,4 +1,4 @@
-"""The two examples under "Five lines" in the README, run as they are written there."""
+"""The examples under "Five lines" in the README, run as they are written there."""
 
 from __future__ import annotations
 
@@ -27,17 +27,16 @@ CONSOLE = """([lines, APP_TOKEN]) => {
 }"""
 
 
-def example(language: str) -> str:
-    """Return the only example in a language that stands under "Five lines"."""
+def examples(language: str) -> list[str]:
+    """Return the examples in a language that stand under "Five lines"."""
     section = README.read_text(encoding="utf-8").partition("\n## Five lines\n")[2].partition("\n## ")[0]
-    (text,) = re.findall(rf"^```{language}\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-    return str(text)
+    return re.findall(rf"^```{language}\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
 async def gateway(sse_server: SseServer) -> AsyncIterator[RunningGateway]:
     """A gateway that runs the YAML, APP_TOKEN being in its environment."""
-    five_lines = example("yaml")
+    (five_lines,) = examples("yaml")
     assert five_lines.count(BACKEND) == 1
     text = ADDRESSES + five_lines.replace(BACKEND, f"http://127.0.0.1:{sse_server.port}")
     running = RunningGateway(text, {"APP_TOKEN": TOKEN})
@@ -47,25 +46,26 @@ async def gateway(sse_server: SseServer) -> AsyncIterator[RunningGateway]:
     running.check_log()
 
 
-@pytest.mark.parametrize(("language", "lines"), [("yaml", 5), ("js", 3)])
-def test_lines(language: str, lines: int) -> None:
-    """The examples have as many lines as is said."""
-    assert len(example(language).splitlines()) == lines
+def test_lines() -> None:
+    """The configuration has as many lines as is said."""
+    assert [len(example.splitlines()) for example in examples("yaml")] == [5]
 
 
+@pytest.mark.parametrize(("number", "kind"), [(0, "fetch"), (1, "eventsource")], ids=["client", "native"])
 async def test_event_arrives(
-    gateway: RunningGateway, page: Page, context: Context, sse_server: SseServer
+    number: int, kind: str, gateway: RunningGateway, page: Page, context: Context, sse_server: SseServer
 ) -> None:
-    """The three lines open a stream through the five lines and print an event; the URL is for nobody else."""
+    """Each opens a stream through the five lines and prints an event; the URL is for nobody else."""
     assert await page.goto(url_of(gateway, PAGE)) == 200
-    await page.evaluate(CONSOLE, [example("js"), TOKEN])
+    await page.evaluate(CONSOLE, [examples("js")[number], TOKEN])
     await sse_server.next()
     sse_server.publish("an event")
     assert await page.evaluate("printed") == "an event"
     opened = await gateway.logs.wait_for("stream.opened")
     assert (opened["url"], opened["opened_by"]) == ("/events?token=***", "ephemeral_token")
-    (url,) = [request.url for request in await context.sent() if request.kind == "eventsource"]
-    path, _, token = url.removeprefix(url_of(gateway, "")).partition("=")
+    streams = [one for one in await context.sent() if one.kind == kind and "/events?" in one.url]
+    assert len(streams) == 1
+    path, _, token = streams[0].url.removeprefix(url_of(gateway, "")).partition("=")
     assert path == "/events?token"
     check_upstream(sse_server, token)
     assert (await gateway.call(f"{path}={token}", ())).status == 401

@@ -140,7 +140,7 @@ describe("with issuePath", () => {
     });
     await next(2, issuing({ sse_token: "another" }));
     const { searchParams } = new URL(network.requests[3].url);
-    expect([...searchParams]).toEqual([["last_event_id", "é 7"], ["token", "another"]]);
+    expect([...searchParams].sort()).toEqual([["last_event_id", "é 7"], ["token", "another"]]);
     expect(network.requests[3].headers).toEqual({ Accept: "text/event-stream" });
     expect(token).toHaveBeenCalledTimes(2);
   });

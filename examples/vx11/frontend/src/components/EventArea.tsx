@@ -1,4 +1,4 @@
-import { useCallback, useDeferredValue, useMemo, useState } from "react";
+import { useCallback, useDeferredValue, useLayoutEffect, useMemo, useState } from "react";
 
 import type { Connection } from "../connection/connection";
 import { NO_FILTERS, applyFilters, isFiltering, modulesOf } from "../events/filters";
@@ -8,6 +8,7 @@ import { EventList, type Wanted } from "./EventList";
 import { NewEvents } from "./NewEvents";
 import { Toolbar } from "./Toolbar";
 import { useFollowing } from "./useFollowing";
+import { useOlder } from "./useOlder";
 
 interface Props {
   readonly log: EventLog;
@@ -24,6 +25,16 @@ export function EventArea({ log, change, connection, highlighted, wanted }: Prop
   const events = useMemo(() => applyFilters(log.events, deferred), [log.events, deferred]);
   const modules = useMemo(() => modulesOf(log.events, filters.module), [log.events, filters.module]);
   const { list, following, setFollowing, reveal, newCount } = useFollowing(events);
+  const { shown, olderCount, showOlder, showFrom } = useOlder(events, following);
+  const onOlder = () => {
+    setFollowing(false);
+    showOlder();
+  };
+  useLayoutEffect(() => {
+    if (wanted === null) return;
+    setFollowing(false);
+    showFrom(wanted.key);
+  }, [wanted, setFollowing, showFrom]);
   const onFilterText = useCallback((text: string) => setFilters({ ...NO_FILTERS, text }), []);
   return (
     <section className="area" aria-label="Events">
@@ -41,7 +52,9 @@ export function EventArea({ log, change, connection, highlighted, wanted }: Prop
       <div className="list-frame">
         <EventList
           list={list}
-          events={events}
+          events={shown}
+          olderCount={olderCount}
+          onOlder={onOlder}
           highlighted={highlighted}
           wanted={wanted}
           onFilterText={onFilterText}
