@@ -167,7 +167,7 @@ class Tab:
         """Close the laptop and open it later: timers that are due by then run once."""
         await self.run(self.page._tab.clock.fast_forward(round(seconds * 1000)))
 
-    async def pass_until(self, holds: Callable[[], bool], seconds: float = 5.0) -> None:
+    async def pass_until(self, holds: Callable[[], bool], seconds: float = 15.0) -> None:
         """Let time pass in steps of so many seconds until something has come of it.
 
         It stands still while the page awaits an answer: what is on its way must not seem to take minutes.

@@ -145,7 +145,7 @@ routes:
         """Tell every request for a stream so far."""
         return [exchange for exchange in self.upstream.exchanges if exchange.path.endswith(f"/{name}")]
 
-    async def opened(self, name: str, count: int = 1, seconds: float = 5.0) -> Exchange:
+    async def opened(self, name: str, count: int = 1, seconds: float = 15.0) -> Exchange:
         """Wait until a stream was asked for `count` times, and return the last of these requests."""
         while len(self.openings(name)) < count:
             await self.upstream.next(seconds)

@@ -118,7 +118,7 @@ class Chromium:
         self._thread.join(STOPPED_WITHIN_SECONDS)
         assert not self._thread.is_alive(), "Chromium goes on"
 
-    async def run(self, work: Awaitable[T], seconds: float = 10.0) -> T:
+    async def run(self, work: Awaitable[T], seconds: float = 30.0) -> T:
         """Await in the browser's thread what belongs there."""
 
         async def awaited() -> T:
@@ -240,7 +240,7 @@ class Source:
         self._chromium = chromium
         self._handle = handle
 
-    async def until(self, kind: str, count: int = 1, seconds: float = 5.0) -> list[Noted]:
+    async def until(self, kind: str, count: int = 1, seconds: float = 15.0) -> list[Noted]:
         """Wait until something happened `count` times, and return all of that kind."""
         waiting = self._handle.evaluate("(source, wanted) => source.until(...wanted)", [kind, count])
         try:
@@ -248,7 +248,7 @@ class Source:
         except TimeoutError:
             raise AssertionError(f"not {count} of {kind!r} among {await self.log()}") from None
 
-    async def data(self, count: int, seconds: float = 5.0) -> list[str | None]:
+    async def data(self, count: int, seconds: float = 15.0) -> list[str | None]:
         """Wait for `count` messages, and return the data of all."""
         return [noted.data for noted in await self.until("message", count, seconds)]
 
