@@ -135,5 +135,5 @@ async def test_close(stage: Stage, page: Page) -> None:
             await source.until(name)
         assert not exchange.wire.gone.is_set()
         await source.close()
-        await exchange.gone(1)
+        await exchange.gone()
         assert await source.ready_state() == Source.CLOSED

@@ -106,7 +106,7 @@ class SseServer:
         """How many TCP connections to it are open, with a stream or without."""
         return len(self._server.server_state.connections)
 
-    async def next(self, seconds: float = 5.0) -> SseStream:
+    async def next(self, seconds: float = 15.0) -> SseStream:
         """Wait for the next stream to open."""
         return await soon(self.arrivals.get(), seconds)
 

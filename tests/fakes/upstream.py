@@ -63,7 +63,7 @@ class Exchange:
         except ConnectionError as error:
             raise Cut from error
 
-    async def gone(self, seconds: float = 5.0) -> float:
+    async def gone(self, seconds: float = 15.0) -> float:
         """Wait until the other side went away, and tell when."""
         await soon(self.wire.gone.wait(), seconds)
         assert self.wire.gone_at is not None
@@ -118,7 +118,7 @@ class ScriptedUpstream:
         """Every connection made to it."""
         return self._listener.wires
 
-    async def next(self, seconds: float = 5.0) -> Exchange:
+    async def next(self, seconds: float = 15.0) -> Exchange:
         """Wait for the next exchange's head."""
         return await soon(self.arrivals.get(), seconds)
 

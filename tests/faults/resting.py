@@ -35,7 +35,7 @@ async def _metrics(front: Front) -> str:
         client.leave()
 
 
-async def comes_to_rest(front: Front, *, clients: int = 0, seconds: float = 5.0) -> None:
+async def comes_to_rest(front: Front, *, clients: int = 0, seconds: float = 15.0) -> None:
     """Wait until nothing is open but so many connections of clients."""
     left: list[str] = []
     try:

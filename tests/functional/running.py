@@ -46,7 +46,7 @@ class LogTap:
         """The lines of one event."""
         return [line for line in self.events if line["event"] == event]
 
-    async def wait_for(self, event: str, *, count: int = 1, seconds: float = 5.0) -> dict[str, Any]:
+    async def wait_for(self, event: str, *, count: int = 1, seconds: float = 15.0) -> dict[str, Any]:
         """Wait until an event was logged `count` times; the last of those comes back."""
         waiter = asyncio.Event()
         self._waiters.append(waiter)

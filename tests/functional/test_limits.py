@@ -83,7 +83,7 @@ async def test_slow_body(
     reply = await client.reply("POST", 3)
     assert (reply.status, told(reply)["code"]) == (408, "request_timeout")
     assert await client.ended()
-    await upstream.exchanges[0].gone(1)
+    await upstream.exchanges[0].gone()
     assert await gateway.metric(r".*upstream_faults") == 0
 
 

@@ -231,7 +231,7 @@ async def test_gone_client(gateway: RunningGateway, upstream: ScriptedUpstream, 
     await client.send(request("GET", "/slow-head", GOOD))
     exchange = await upstream.next()
     client.leave()
-    await exchange.gone(1)
+    await exchange.gone()
 
 
 async def test_reply_that_breaks_off(

@@ -81,7 +81,7 @@ async def test_ends_with_an_open_stream(
     assert await process.ended(10) == 0
     ended = [e for e in map(json.loads, process.lines) if e["event"] == "stream.ended"]
     assert [e["end_reason"] for e in ended] == ["draining"]
-    await upstream.exchanges[0].gone(1)
+    await upstream.exchanges[0].gone()
     client.leave()
 
 

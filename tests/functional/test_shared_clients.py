@@ -195,5 +195,5 @@ async def test_all_leave_before_the_answer(gateway: RunningGateway, upstream: Sc
     await eventually(lambda: relay.open_exchanges == 1)
     assert not exchange.wire.gone.is_set()
     disperse(crowd)
-    await exchange.gone(1)
+    await exchange.gone()
     await eventually(lambda: len(relay.shared) == 0 and not shared_tasks())

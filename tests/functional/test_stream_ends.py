@@ -123,5 +123,5 @@ async def test_stop_ends_streams_in_good_order(
     exchange = await upstream.next()
     await gateway.shut_down()
     assert await client.until(b"0\r\n\r\n", 2)
-    await exchange.gone(2)
+    await exchange.gone()
     assert (await gateway.logs.wait_for("stream.ended"))["end_reason"] == "draining"

@@ -124,7 +124,7 @@ async def test_gone_client_over_tls(
     await client.send(request("GET", "/slow-head", GOOD))
     exchange = await upstream.next()
     client.leave()
-    await exchange.gone(1)
+    await exchange.gone()
 
 
 async def test_cut_over_tls(

@@ -99,7 +99,7 @@ class Stream:
     client: RawClient
     head: Head
 
-    async def last(self, seconds: float = 5.0) -> bytes:
+    async def last(self, seconds: float = 15.0) -> bytes:
         """Read until it ends in good order."""
         return await self.client.until(b"0\r\n\r\n", seconds)
 
@@ -169,7 +169,7 @@ async def sample(front: Front, start: str) -> float:
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(start))
 
 
-async def reaches(front: Front, start: str, value: float, seconds: float = 5.0) -> None:
+async def reaches(front: Front, start: str, value: float, seconds: float = 15.0) -> None:
     """Scrape until the metric has this value; TimeoutError when it never does."""
     async with asyncio.timeout(seconds):
         while await sample(front, start) != value:  # noqa: ASYNC110 - nothing else reports it

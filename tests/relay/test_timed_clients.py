@@ -157,7 +157,7 @@ async def test_head_in_pieces_does_not_help_a_stalled_client(front: Front, slow_
         await front.has_read()
     for _ in range(3):
         front.pass_time(20)
-    await eventually(lambda: connection.transport is None, 1)
+    await eventually(lambda: connection.transport is None)
 
 
 async def answered_and_stuck(
@@ -184,7 +184,7 @@ async def test_head_in_pieces_behind_a_reply_that_is_not_taken(
     await front.has_read()
     for _ in range(3):
         front.pass_time(20)
-    await eventually(lambda: connection.transport is None, 1)
+    await eventually(lambda: connection.transport is None)
 
 
 async def test_head_that_began_behind_a_reply_that_is_not_taken(
