@@ -27,8 +27,6 @@ COPY config/tentaculo.yaml /etc/tentaculo/tentaculo.yaml
 RUN chmod -R a+rX /opt/tentaculo /etc/tentaculo
 
 FROM python:${PYTHON_TAG}
-LABEL org.opencontainers.image.title="tentaculo" \
-      org.opencontainers.image.description="Checks tokens, forwards HTTP calls, passes event streams through"
 # A base that keeps pip as a system package keeps it; any other loses it here.
 RUN python3 -m pip uninstall --yes --break-system-packages --root-user-action ignore pip
 COPY --from=build /opt/tentaculo /opt/tentaculo
@@ -52,3 +50,12 @@ gateway.sendall(b'GET /health HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n'); \
 sys.exit(gateway.recv(64).split()[1:2] != [b'200'])"]
 ENTRYPOINT ["tentaculo"]
 CMD ["serve"]
+# Last, for they change with every build: the commit, and when it was built in the form of RFC 3339.
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+ARG CREATED=unknown
+LABEL org.opencontainers.image.title="tentaculo" \
+      org.opencontainers.image.description="Checks tokens, forwards HTTP calls, passes event streams through" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"

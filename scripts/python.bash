@@ -1,4 +1,4 @@
-# Sourced by scripts/setup: finds a Python and makes a virtual environment with it.
+# Sourced by other scripts: finds a Python and makes a virtual environment with it.
 # shellcheck shell=bash
 source scripts/system.bash
 
@@ -48,3 +48,15 @@ make_environment() {
   "$python" -c 'import ensurepip, venv' 2>/dev/null || add_ensurepip "$python"
   "$python" -m venv --clear "$1"
 }
+
+# `add_environment DIR LOCK`: DIR with what requirements/LOCK.txt locks. Quick when nothing has changed since.
+add_environment() (
+  exec 9<requirements # two scripts started at once must not fill it together
+  if command -v flock >/dev/null; then flock 9; fi
+  locked=$(cksum <"requirements/$2.txt")
+  if [ "$(cat "$1/state" 2>/dev/null)" = "$locked" ]; then return; fi
+  echo "Setting up $1 from requirements/$2.txt …" >&2
+  usable "$1" || make_environment "$1"
+  "$1/bin/python" -m pip --disable-pip-version-check --quiet install --require-hashes --requirement "requirements/$2.txt"
+  echo "$locked" >"$1/state"
+)

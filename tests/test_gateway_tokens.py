@@ -109,9 +109,11 @@ async def test_metrics_are_counted_as_they_are_read(start: Start) -> None:
     running = await start()
     assert await running.metric("ephemeral_tokens_valid") == 0
     tokens = [await issue(running) for _ in range(3)]
+    assert (await running.call("/token", (), method="POST")).status == 401
     await opened(running, tokens[0])
     assert await running.metric("ephemeral_tokens_valid") == 3
     assert await running.metric("ephemeral_tokens_issued_total") == 3
+    assert await running.metric("ephemeral_token_issue_seconds_count") == 3
     assert await running.metric(r'tentaculo_token_store_seconds_count\{step="issue"\}') == 3
     assert await running.metric(r'sse_streams_opened_total\{credential="ephemeral_token"\}') == 1
 

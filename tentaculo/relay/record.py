@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tentaculo.access.guard import BY_QUERY
 from tentaculo.errors import Overloaded
+from tentaculo.telemetry.token_metrics import UPSTREAM
 
 if TYPE_CHECKING:
     from tentaculo.access.principals import Principal
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from tentaculo.relay.relay import Relay
     from tentaculo.relay.request import Request
 
+TOKEN_ISSUED = 200
 CLIENT_CLOSED = 499  # nginx's word for a client that left before it was answered
 
 
@@ -71,6 +73,8 @@ class Record:
         served = plan or self.issuing
         metrics = relay.snapshot.unrouted if served is None else served.metrics
         metrics.request_finished(self._message.method, status, seconds)
+        if self.issuing is not None and status == TOKEN_ISSUED:
+            relay.metrics.tokens.token_answered(seconds)
         event = self._event(secrets, status, seconds)
         if self.error is not None:
             self._count_fault()
@@ -95,6 +99,8 @@ class Record:
             event["opened_by"] = by
             if by == BY_QUERY:
                 event["deprecated"] = "a principal's token stood in the URL"
+        elif self.plan.is_stream_only:
+            self._relay.metrics.tokens.stream_opened(UPSTREAM, seconds)
         self._relay.logs.event("info", "stream.opened", event)
 
     def first_event(self) -> None:

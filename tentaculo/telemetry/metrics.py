@@ -52,6 +52,8 @@ class Metrics:
         self._refused = Counter(
             "tentaculo_connections_refused", "Connections refused for a limit", ["reason"], registry=own
         )
+        for reason in REFUSALS:
+            self._refused.labels(reason)
         self._connections = Gauge("tentaculo_connections_open", "Open downstream connections", registry=own)
         self._dropped = Counter(
             "tentaculo_log_lines_dropped", "Log lines that were not written", registry=own

@@ -21,10 +21,12 @@ REFUSALS = frozenset(
         "too_many_streams",
     }
 )
-OPENERS = frozenset({"ephemeral_token", "principal_header", "principal_query"})
+UPSTREAM = "upstream"
+OPENERS = frozenset({"ephemeral_token", "principal_header", "principal_query", UPSTREAM})
 STEPS = frozenset({"issue", "redeem", "renew", "release", "revoke", "standings", "census"})
 CONNECT_MILLISECONDS = (1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
 STEP_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5)
+ISSUE_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
 AGE_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 45, 60, 300)
 
 
@@ -42,6 +44,12 @@ class TokenMetrics:
 
     def __init__(self, own: CollectorRegistry) -> None:
         self._issued = Counter("ephemeral_tokens_issued", "Ephemeral tokens that were issued", registry=own)
+        self._issue = Histogram(
+            "ephemeral_token_issue_seconds",
+            "Time from the request for a token to the end of the answer that holds it",
+            registry=own,
+            buckets=ISSUE_SECONDS,
+        )
         self._valid = Gauge(
             "ephemeral_tokens_valid", "Ephemeral tokens that can still open a stream", registry=own
         )
@@ -79,14 +87,24 @@ class TokenMetrics:
         self._faults = Counter(
             "tentaculo_token_store_faults", "Steps that the token store failed", ["step"], registry=own
         )
+        self._show_zeros()
+
+    def _show_zeros(self) -> None:
+        """Begin every series that counts: a rate sees nothing of one that begins with its first count."""
         for reason in REFUSALS:
             self._refused.labels(reason)
         for opener in OPENERS:
             self._opened.labels(opener)
+        for step in STEPS:
+            self._faults.labels(step)
 
     def token_issued(self) -> None:
         """Count a token that was issued."""
         self._issued.inc()
+
+    def token_answered(self, seconds: float) -> None:
+        """Count the answer that holds a new token, `seconds` after its request."""
+        self._issue.observe(seconds)
 
     def token_redeemed(self, age: float) -> None:
         """Count a token that was redeemed `age` seconds after it was issued."""
@@ -107,7 +125,7 @@ class TokenMetrics:
         return TokenCounts(int(shown_total(self._issued)), refused, int(shown_total(self._valid)))
 
     def stream_opened(self, by: str, seconds: float) -> None:
-        """Count a stream by what opened it, `seconds` after its request."""
+        """Count a stream by what opened it, `seconds` after its request; UPSTREAM where that decides."""
         self._opened.labels(by if by in OPENERS else OTHER).inc()
         self._connect.observe(seconds * 1000)
 

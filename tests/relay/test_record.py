@@ -12,7 +12,7 @@ import pytest
 from tentaculo.access.ephemeral_tokens import EphemeralTokens
 from tentaculo.access.memory_store import MemoryStore
 from tentaculo.access.principals import Principal
-from tentaculo.config.settings import LogSettings
+from tentaculo.config.settings import Access, LogSettings, StreamSettings
 from tentaculo.errors import (
     GatewayError,
     RouteNotFound,
@@ -32,7 +32,7 @@ from tentaculo.telemetry.logs import Logs
 from tentaculo.telemetry.metrics import Metrics
 from tentaculo.upstream.deadlines import Deadlines
 from tests.fakes.clock import Clock
-from tests.relay.parts import Relayed, Upstream, parsed_request, route_of, settings_of
+from tests.relay.parts import Relayed, Upstream, parsed_request, plan_of, route_of, settings_of
 
 GET = b"GET /api/a?q=1 HTTP/1.1\r\nHost: a\r\n\r\n"
 REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
@@ -299,6 +299,18 @@ async def test_stream_by_what_opened_it(by: str, desk: Desk) -> None:
     assert ("deprecated" in desk.event) is (by == "principal_query")
     sample = desk.relay.metrics.registry.get_sample_value
     assert sample("sse_streams_opened_total", {"credential": by}) == 1
+    assert sample("sse_connect_latency_ms_sum") == 1500.0
+
+
+async def test_stream_that_the_upstream_admits(desk: Desk) -> None:
+    """It counts for the time to connect; what opened it the upstream alone knows."""
+    record = desk.record()
+    route = route_of(access=Access.UPSTREAM, stream=StreamSettings())
+    record.plan = plan_of(route, metrics=desk.relay.metrics)
+    record.stream_opened((), "")
+    assert "opened_by" not in desk.event
+    sample = desk.relay.metrics.registry.get_sample_value
+    assert sample("sse_streams_opened_total", {"credential": "upstream"}) == 1
     assert sample("sse_connect_latency_ms_sum") == 1500.0
 
 

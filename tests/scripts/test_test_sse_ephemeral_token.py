@@ -30,9 +30,10 @@ def _free_addresses(count: int) -> list[str]:
 
 
 @asynccontextmanager
-async def _stack(short_tokens: str) -> AsyncIterator[str]:
+async def _stack(folder: Path, short_tokens: str) -> AsyncIterator[str]:
     """Run the example on config/vx11.yaml; yields its URL."""
-    listen, admin, operator = _free_addresses(3)
+    listen, admin, *services = _free_addresses(7)
+    names = ("MADRE", "SWITCH", "HERMES", "OPERATOR", "FRONTEND")
     environ = {
         name: value for name, value in os.environ.items() if not name.startswith(("VX11", "TENTACULO"))
     }
@@ -43,7 +44,8 @@ async def _stack(short_tokens: str) -> AsyncIterator[str]:
             **environ,
             "TENTACULO_LISTEN": listen,
             "TENTACULO_ADMIN": admin,
-            "OPERATOR_ADDRESS": operator,
+            **{f"{name}_ADDRESS": address for name, address in zip(names, services, strict=True)},
+            "HERMES_DB": str(folder / "events.db"),
             "OPERATOR_SHORT_TOKENS": short_tokens,
             "VX11_TOKEN": TOKEN,
         },
@@ -72,9 +74,9 @@ async def _check(*arguments: str) -> tuple[int | None, str]:
     return process.returncode, output.decode()
 
 
-async def test_both_modes_pass_all_five() -> None:
+async def test_both_modes_pass_all_five(tmp_path: Path) -> None:
     """One stack, checked by the operator's own tokens and by the gateway's."""
-    async with _stack("1") as url:
+    async with _stack(tmp_path, "1") as url:
         both = [_check("--base-url", url, "--mode", mode) for mode in MODES]
         for code, output in await asyncio.gather(*both):
             lines = output.splitlines()
@@ -82,9 +84,9 @@ async def test_both_modes_pass_all_five() -> None:
             assert (code, lines[-1]) == (0, "5 of 5 passed")
 
 
-async def test_a_stack_without_short_tokens_is_told_what_to_do() -> None:
+async def test_a_stack_without_short_tokens_is_told_what_to_do(tmp_path: Path) -> None:
     """The check that can't be made so names the way that it can."""
-    async with _stack("") as url:
+    async with _stack(tmp_path, "") as url:
         code, output = await _check("--base-url", url)
     assert code == 1
     assert "5 FAIL: " in output

@@ -7,7 +7,7 @@ import re
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tentaculo.telemetry.metrics import Metrics
+from tentaculo.telemetry.metrics import REFUSALS, Metrics
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
@@ -65,6 +65,7 @@ def test_faults_and_refusals(metrics: Metrics) -> None:
     metrics.upstreams.server("operator", "one:80")
     metrics.upstream_fault("operator", "upstream_timeout")
     metrics.upstream_fault("operator", "/e?token=abc")
+    assert {value(metrics, "tentaculo_connections_refused_total", reason=each) for each in REFUSALS} == {0}
     metrics.connection_refused("connections")
     metrics.connection_refused("something else")
     assert (

@@ -30,6 +30,15 @@ def test_tokens_are_counted(metrics: Metrics) -> None:
     assert value(metrics, "ephemeral_tokens_expired_total") == 5
 
 
+def test_time_of_an_issue(metrics: Metrics) -> None:
+    """How long those who ask for a token wait can be seen, at 50 ms above all."""
+    metrics.tokens.token_answered(0.03)
+    metrics.tokens.token_answered(0.2)
+    name = "ephemeral_token_issue_seconds"
+    assert value(metrics, f"{name}_sum") == pytest.approx(0.23)
+    assert value(metrics, f"{name}_bucket", le="0.05") == 1
+
+
 def test_age_at_the_redeem(metrics: Metrics) -> None:
     """How long tokens wait for their redeem can be seen."""
     metrics.tokens.token_redeemed(0.3)
@@ -63,8 +72,9 @@ def test_streams_by_what_opened_them(metrics: Metrics) -> None:
 
 @pytest.mark.parametrize("step", [*sorted(STEPS), "a new one"])
 def test_steps_of_the_store(step: str, metrics: Metrics) -> None:
-    """Each step has its time and its faults."""
+    """Each step has its time and its faults, and of a known one zero faults from the first scrape on."""
     label = step if step in STEPS else "other"
+    assert value(metrics, "tentaculo_token_store_faults_total", step=label) == (0 if step in STEPS else None)
     metrics.tokens.store_answered(step, 0.002)
     metrics.tokens.store_failed(step)
     assert value(metrics, "tentaculo_token_store_seconds_sum", step=label) == pytest.approx(0.002)

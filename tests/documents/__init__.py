@@ -1,0 +1,1 @@
+"""The pages of docs/: they make a site, and what they show runs."""
