@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import warnings
 from collections.abc import Callable, Mapping
 
@@ -19,6 +20,12 @@ class StrictLoop(uvloop.Loop):
             super().close()
         if left_open:
             pytest.fail("\n".join(str(warning.message) for warning in left_open))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have processes that tests start heed Ctrl-C, which a shell's background jobs are told to ignore."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_asyncio_loop_factories(

@@ -184,6 +184,7 @@ def _connection(base: Base) -> http.client.HTTPConnection:
     if base.scheme == "http":
         return http.client.HTTPConnection(host, base.port, timeout=TIMEOUT_SECONDS)
     context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # the default is the system's, and may be any
     return http.client.HTTPSConnection(host, base.port, timeout=TIMEOUT_SECONDS, context=context)
 
 

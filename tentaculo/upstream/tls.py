@@ -30,6 +30,7 @@ def authority_digest(settings: TlsSettings) -> bytes:
 
 def _make(settings: TlsSettings) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=settings.ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # the default is the system's, and may be any
     if not settings.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
