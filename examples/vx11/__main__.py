@@ -1,4 +1,4 @@
-"""The whole stack in one process: the operator backend, the panel, and the gateway in front of both.
+"""The whole stack in one process: madre on a bus in memory, switch, hermes, operator, panel, and the gateway.
 
 `python -m examples.vx11 [FILE]` runs it on `config/tentaculo.yaml`, or on another file whose upstreams
 `operator` and, if it has one, `frontend` it then is, until Ctrl-C; `scripts/run` starts it.
@@ -17,10 +17,11 @@ from pathlib import Path
 
 import uvloop
 
-from examples.vx11.operator import Operator, build_operator, read_options
-from examples.vx11.panel import PANEL_PATH, build_panel, is_built
+from examples.vx11.event_store import EventStoreError
+from examples.vx11.panel import PANEL_PATH, is_built
 from examples.vx11.principal import KnownToken, make_principal_token, read_principal_token
 from examples.vx11.service import Service, stop_signals
+from examples.vx11.stack import build_services, read_addresses
 from examples.vx11.welcome import base_url, welcome
 from tentaculo.config.loader import load
 from tentaculo.config.problems import ConfigError
@@ -41,32 +42,35 @@ def main(environ: Mapping[str, str] = os.environ, argv: Sequence[str] = ()) -> i
         return _fail(1, f"The file in VX11_TOKEN_FILE can't be read: {error.strerror}.")
     principal = given or make_principal_token()
     try:
-        options = read_options(environ)
         settings = load(file, {**environ, "VX11_TOKEN": principal.token})
+        addresses = {**read_addresses(environ), **_upstream_addresses(settings)}
+        apps = build_services(principal.token, addresses, environ)
     except ConfigError as error:
         return _fail(2, *map(str, error.problems))
     except ValueError as error:
         return _fail(2, str(error))
-    operator = build_operator(principal.token, options=options)
-    if problem := _listen_problem(settings):
+    if problem := _listen_problem(settings, addresses):
         return _fail(1, problem)
     prepare_process(settings)
+    services = [Service(apps[name], address.host, address.port) for name, address in addresses.items()]
     try:
-        uvloop.run(_serve(settings, operator, principal, made=given is None))
+        uvloop.run(_serve(settings, services, principal, made=given is None))
     except OSError as error:
         return _fail(1, f"The stack can't start: {error.strerror}.")
     except StartError as error:
         return _fail(1, f"The stack can't start: {error}.")
+    except EventStoreError as error:
+        return _fail(1, str(error))
     return 0
 
 
-async def _serve(settings: Settings, backend: Operator, principal: KnownToken, *, made: bool) -> None:
-    apps = {"operator": backend.app(), "frontend": build_panel()}
+async def _serve(
+    settings: Settings, services: Sequence[Service], principal: KnownToken, *, made: bool
+) -> None:
     gateway = Gateway(settings)
     async with AsyncExitStack() as running:
         with stop_signals() as signalled:
-            for name, address in _service_addresses(settings).items():
-                service = Service(apps[name], address.host, address.port)
+            for service in services:
                 await service.start()
                 running.push_async_callback(service.stop)
             await gateway.start()
@@ -83,12 +87,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _listen_problem(settings: Settings) -> str | None:
-    addresses = {"TENTACULO_LISTEN": settings.listen, "TENTACULO_ADMIN": settings.admin}
-    for name, address in _service_addresses(settings).items():
-        addresses[f"{name.upper()}_ADDRESS"] = address
+def _listen_problem(settings: Settings, addresses: Mapping[str, Address]) -> str | None:
+    listeners = {"TENTACULO_LISTEN": settings.listen, "TENTACULO_ADMIN": settings.admin}
+    listeners |= {f"{name.upper()}_ADDRESS": address for name, address in addresses.items()}
     # Asked beforehand, to name what to change, and since a listener that shares its port would not fail.
-    for name, address in addresses.items():
+    for name, address in listeners.items():
         if reason := _why_not_listen(address):
             return f"{address.host}:{address.port} {reason}; set {name} to another address."
     return None
@@ -104,14 +107,14 @@ def _why_not_listen(address: Address) -> str | None:
     return None
 
 
-def _service_addresses(settings: Settings) -> dict[str, Address]:
+def _upstream_addresses(settings: Settings) -> dict[str, Address]:
     servers = {upstream.name: upstream.server for upstream in settings.upstreams}
     names = [name for name in ("operator", "frontend") if name in servers]
     return {name: Address(servers[name].host, servers[name].port) for name in names}
 
 
 def _serves_panel(settings: Settings) -> bool:
-    return is_built() and "frontend" in _service_addresses(settings)
+    return is_built() and "frontend" in _upstream_addresses(settings)
 
 
 def _fail(code: int, *sentences: str) -> int:

@@ -107,7 +107,7 @@ class EventFeed:
             severity=severity,
             correlation_id=correlation_id,
             payload=payload,
-            created_at=_timestamp(self._wall_clock()),
+            created_at=timestamp(self._wall_clock()),
         )
         self._kept.append(event)
         self._subscriptions -= {one for one in self._subscriptions if not one.offer(event)}
@@ -140,5 +140,6 @@ class EventFeed:
         return missed[::-1]
 
 
-def _timestamp(seconds: float) -> str:
+def timestamp(seconds: float) -> str:
+    """Return a moment of the wall clock in RFC 3339."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

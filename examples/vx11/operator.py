@@ -1,7 +1,8 @@
 """The operator backend in delegated mode: it issues and redeems ephemeral tokens itself and streams events.
 
-Its events are its own process's figures and every command posted to it.  Status and commands are open
-here: the gateway checks the credential in front of them, so only the gateway may reach this address.
+Its events are its own process's figures and every command posted to it.  With MADRE_URL and HERMES_URL they
+go to the bus, and the stream is that of the whole system.  Status and commands are open here: the gateway
+checks the credential in front of them, so only the gateway may reach this address.
 """
 
 from __future__ import annotations
@@ -11,31 +12,33 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 import orjson
 import uvloop
 from aiohttp import web
-from aiohttp_sse import EventSourceResponse
 
-from examples.vx11.events import EventFeed
+from examples.vx11.admission import Admission
+from examples.vx11.events import EventFeed, Subscription
 from examples.vx11.figures import ProcessMeter
 from examples.vx11.principal import PrincipalToken, read_principal_token
 from examples.vx11.problems import CORRELATION_ID, Refused, abort, answer_problems, mark_response
 from examples.vx11.service import Service, stop_signals
+from examples.vx11.streaming import send_stream
+from examples.vx11.system import System, read_system
 from examples.vx11.tokens import MOST_TOKENS, StreamTokens
 from tentaculo.access.memory_store import MemoryStore
-from tentaculo.access.store import TokenStoreUnavailable
 
-CREDENTIAL_HEADER = "X-VX11-Token"
 ISSUE_PATH = "/operator/api/events/sse-token"
 SHORT_ISSUE_PATH = "/operator/api/events/sse-token-short"
 STREAM_PATH = "/operator/api/events/stream"
 STATUS_PATH = "/operator/api/status"
 COMMANDS_PATH = "/operator/api/commands"
 HEALTH_PATH = "/health"
+COMMANDS_TOPIC = "operator.commands"
+FIGURES_TOPIC = "operator.figures"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +67,13 @@ class Operator:
         feed: EventFeed,
         meter: ProcessMeter,
         options: OperatorOptions,
+        system: System | None = None,
     ) -> None:
-        self._principal = principal
-        self._tokens = tokens
+        self._admission = Admission(principal, tokens)
         self._feed = feed
         self._meter = meter
         self._options = options
+        self._system = system
 
     def app(self) -> web.Application:
         """Return the application that serves this backend."""
@@ -97,20 +101,15 @@ class Operator:
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Send the events, those missed since `Last-Event-ID` first, until either side ends it."""
-        await self._admit(request)
-        response = EventSourceResponse(sep="\n", ping_interval=self._options.heartbeat)
-        with (
-            suppress(ConnectionResetError, TimeoutError),  # the client left, or no longer reads
-            self._feed.subscribe(
-                last_event_id=request.headers.get("Last-Event-ID"), on_overflow=lambda: abort(request)
-            ) as events,
-        ):
-            await response.prepare(request)
-            async with response:
-                await response.write(b"retry: %d\n\n" % self._options.retry_ms)
-                async for event in events:
-                    await response.send(event.to_json(), id=event.event_id)
-        return response
+        await self._admission.admit(request)
+        last_event_id = request.headers.get("Last-Event-ID")
+        if self._system is None:
+            return await self._stream_own(request, last_event_id)
+        opening = self._system.open_stream(
+            last_event_id, request[CORRELATION_ID], retry_ms=self._options.retry_ms
+        )
+        async with opening as pieces:
+            return await send_stream(request, pieces, heartbeat=self._options.heartbeat)
 
     async def command(self, request: web.Request) -> web.Response:
         """Take a command in, which makes it an event."""
@@ -118,6 +117,8 @@ class Operator:
         event = self._feed.publish(
             "command", f"command: {payload['command']}", payload, correlation_id=request[CORRELATION_ID]
         )
+        if self._system is not None:
+            await self._system.publish(COMMANDS_TOPIC, event)
         return web.json_response({"event_id": event.event_id}, status=202)
 
     async def status(self, request: web.Request) -> web.Response:
@@ -131,53 +132,40 @@ class Operator:
     async def figures(self) -> dict[str, object]:
         """Return the process's own figures and the counts of streams, events and valid tokens."""
         return asdict(self._meter.sample()) | {
-            "open_streams": self._feed.stream_count,
+            "open_streams": self._stream_count,
             "events": self._feed.event_count,
-            "ephemeral_tokens": await self._count_tokens(),
+            "ephemeral_tokens": await self._admission.count_tokens(),
         }
 
     async def sample(self) -> None:
         """Do what is due by time: publish the figures, and let expired tokens go."""
         used = self._meter.sample()
         summary = f"cpu {used.cpu_seconds:.2f} s, memory {used.rss_bytes / 2**20:.1f} MiB"
-        self._feed.publish("figures", summary, await self.figures())
+        event = self._feed.publish("figures", summary, await self.figures())
+        if self._system is not None:
+            with suppress(Refused):  # a figure that finds nobody is soon followed by the next
+                await self._system.publish(FIGURES_TOPIC, event)
 
-    async def _count_tokens(self) -> int | None:
-        # Counting lets the expired ones go. Figures come without a store, too.
-        try:
-            return await self._tokens.expire()
-        except TokenStoreUnavailable:
-            return None
+    @property
+    def _stream_count(self) -> int:
+        return self._feed.stream_count + (0 if self._system is None else self._system.stream_count)
 
     async def _issue(self, request: web.Request, lifetime: float) -> web.Response:
-        presented = request.headers.getall(CREDENTIAL_HEADER, [])
-        if not self._principal.is_proved_by(_only(presented)):
-            raise _unauthorized()
-        try:
-            token = await self._tokens.issue(lifetime)
-        except TokenStoreUnavailable:
-            raise _store_unavailable() from None
+        token = await self._admission.issue(request, lifetime)
         return web.json_response({"sse_token": token, "ttl_sec": int(lifetime), "endpoint": STREAM_PATH})
 
-    async def _admit(self, request: web.Request) -> None:
-        headers = request.headers.getall(CREDENTIAL_HEADER, [])
-        parameters = request.query.getall("token", [])
-        presented = _only([*headers, *parameters])
-        proved = self._principal.is_proved_by(presented) if headers else await self._redeem(presented)
-        if not proved:
-            raise _unauthorized()
-
-    async def _redeem(self, token: str) -> bool:
-        try:
-            return await self._tokens.redeem(token)
-        except TokenStoreUnavailable:
-            raise _store_unavailable() from None
+    async def _stream_own(self, request: web.Request, last_event_id: str | None) -> web.StreamResponse:
+        with self._feed.subscribe(last_event_id=last_event_id, on_overflow=lambda: abort(request)) as events:
+            pieces = _pieces(events, self._options.retry_ms)
+            return await send_stream(request, pieces, heartbeat=self._options.heartbeat)
 
     async def _sampling(self, app: web.Application) -> AsyncIterator[None]:
         task = asyncio.create_task(self._keep_sampling(), name="operator-sampling")
         yield
         task.cancel()
         await asyncio.wait([task])
+        if self._system is not None:
+            await self._system.close()
 
     async def _keep_sampling(self) -> None:
         while True:
@@ -186,6 +174,8 @@ class Operator:
 
     async def _end_streams(self, app: web.Application) -> None:
         self._feed.close()
+        if self._system is not None:
+            self._system.end_streams()
 
 
 def build_operator(
@@ -193,6 +183,7 @@ def build_operator(
     *,
     clock: Callable[[], float] = time.monotonic,
     options: OperatorOptions | None = None,
+    system: System | None = None,
 ) -> Operator:
     """Return the backend with everything it needs, as it is run."""
     return Operator(
@@ -201,6 +192,7 @@ def build_operator(
         feed=EventFeed(),
         meter=ProcessMeter(clock=clock),
         options=options or OperatorOptions(),
+        system=system,
     )
 
 
@@ -212,20 +204,10 @@ def read_options(environ: Mapping[str, str]) -> OperatorOptions:
     return OperatorOptions(short_lifetime=None if seconds is None else int(seconds))
 
 
-def _only(presented: Sequence[str]) -> str:
-    if not presented:
-        raise _unauthorized()
-    if len(presented) > 1:
-        raise Refused(400, "ambiguous_credential", "Exactly one credential may be presented")
-    return presented[0]
-
-
-def _unauthorized() -> Refused:
-    return Refused(401, "unauthorized", "A valid credential is required")
-
-
-def _store_unavailable() -> Refused:
-    return Refused(503, "token_store_unavailable", "The token store does not answer", retry_after=1)
+async def _pieces(events: Subscription, retry_ms: int) -> AsyncGenerator[bytes, None]:
+    yield b"retry: %d\n\n" % retry_ms
+    async for event in events:
+        yield f"id: {event.event_id}\ndata: {event.to_json()}\n\n".encode()
 
 
 def _parse_command(body: bytes) -> dict[str, object]:
@@ -260,12 +242,12 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
         sys.stderr.write("Set VX11_TOKEN or VX11_TOKEN_FILE to the principal token.\n")
         return 2
     try:
-        options = read_options(environ)
+        options, system = read_options(environ), read_system(environ)
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     try:
-        operator = build_operator(principal.token, options=options)
+        operator = build_operator(principal.token, options=options, system=system)
         uvloop.run(_serve(Service(operator.app(), arguments.host, arguments.port)))
     except OSError as error:
         sys.stderr.write(f"The operator backend can't listen: {error.strerror}.\n")

@@ -1,4 +1,4 @@
-"""How the operator backend says no: problem details (RFC 9457) for every fault, translated in one place."""
+"""How a service says no: problem details (RFC 9457) for every fault, translated in one place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CORRELATION_HEADER = "X-Correlation-Id"
 _CORRELATION_SYNTAX = re.compile(r"[!-~]{1,128}")
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
 
-_log = logging.getLogger("vx11.operator")
+_log = logging.getLogger("vx11.problems")
 
 
 class Refused(Exception):
@@ -50,7 +50,7 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         _log.error("%s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
         if request.get(_STARTED):  # no second answer follows a started one: aiohttp cuts it
             raise
-        return _problem(request, Refused(500, "internal_error", "The operator backend failed"))
+        return _problem(request, Refused(500, "internal_error", "The service failed"))
 
 
 async def mark_response(request: web.Request, response: web.StreamResponse) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from examples.vx11.operator import CREDENTIAL_HEADER, ISSUE_PATH, STATUS_PATH, STREAM_PATH
+from examples.vx11.admission import CREDENTIAL_HEADER
+from examples.vx11.operator import ISSUE_PATH, STATUS_PATH, STREAM_PATH
 
 _TOKEN_FROM_JSON = r"""sed -n 's/.*"sse_token": *"\([^"]*\)".*/\1/p'"""
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -21,7 +22,7 @@ def welcome(base: str, token: str, *, made: bool, panel: str | None = None) -> s
     """
     credential = f'-H "{CREDENTIAL_HEADER}: {token}"'
     issue = f"curl -s -X POST {credential} {base}{ISSUE_PATH}"
-    lines = [f"The gateway listens on {base}, the operator backend is behind it. Ctrl-C stops both."]
+    lines = [f"The gateway listens on {base}, the stack's other services are behind it. Ctrl-C stops all."]
     if made:
         lines.append(f"VX11_TOKEN is not set, so this principal token was made for this run: {token}")
     if panel is not None:

@@ -6,6 +6,7 @@ One way to run a command and one to subscribe, alike for a server, sentinels and
 from __future__ import annotations
 
 import contextlib
+import ssl
 from typing import Any, Protocol
 
 from redis.asyncio import ConnectionPool, Redis, RedisCluster, SSLConnection, UnixDomainSocketConnection
@@ -95,7 +96,7 @@ class _ClusterClient:
             startup_nodes=nodes,
             retry=_no_retries(),
             ssl=target.tls,
-            **target.tls_files,  # type: ignore[arg-type]  # mypy takes the mapping for every argument
+            **_tls(target),
             **_common(target),
             **_limits(timeout),
         )
@@ -122,17 +123,17 @@ class _ClusterClient:
 
 def _sentinel_client(target: RedisTarget, timeout: float) -> RedisClient:
     limits = _limits(timeout) | _silent() | {"retry": _no_retries()}
-    tls = {"ssl": True, **target.tls_files} if target.tls else {}
+    tls = {"ssl": True, **_tls(target)} if target.tls else {}
     sentinel: Driver = _Sentinel(target.hosts, sentinel_kwargs=limits | tls)
     if target.tls:
-        tls = {"connection_class": _SentinelTlsConnection, "shared": {}, **target.tls_files}
+        tls = {"connection_class": _SentinelTlsConnection, "shared": {}, **_tls(target)}
     link = _common(target) | _silent() | tls | {"retry": _no_retries(), "db": target.database}
     return _PoolClient(sentinel.master_for(target.service, **link, socket_timeout=None), sentinel)
 
 
 def _pool(target: RedisTarget) -> ConnectionPool:
     link = _common(target) | _silent() | {"retry": _no_retries(), "socket_timeout": None}
-    link |= {"db": target.database, **target.tls_files}
+    link |= {"db": target.database, **_tls(target)}
     if target.kind is Kind.UNIX:
         return ConnectionPool(connection_class=UnixDomainSocketConnection, path=target.socket, **link)
     host, port = target.hosts[0]
@@ -144,6 +145,11 @@ def _pool(target: RedisTarget) -> ConnectionPool:
 def _common(target: RedisTarget) -> dict[str, Any]:
     # With protocol 2 and no name of the library a connection begins without a round trip.
     return {"username": target.user, "password": target.password, "protocol": 2, "driver_info": None}
+
+
+def _tls(target: RedisTarget) -> dict[str, Any]:
+    # Not the system's default, which may be any version.
+    return {"ssl_min_version": ssl.TLSVersion.TLSv1_2, **target.tls_files} if target.tls else {}
 
 
 def _silent() -> dict[str, Any]:

@@ -7,9 +7,9 @@ const JSON_TYPES = /^application\/(problem\+)?json/i;
 const DIGITS = /^\d+$/;
 const KEPT_IDS = 1000;
 const TICK_MS = 15_000;
-const ASLEEP_MS = 90_000; // hidden pages tick once a minute
+const ASLEEP_MS = 90_000; // hidden pages tick each minute
 const LONGEST_WAIT_MS = 2 ** 31 - 1; // a longer timer fires at once
-const HANDOVER_MS = 50; // for what the last leader posted
+const HANDOVER_MS = 50;
 
 /** Why there is no stream; after a `final` one there will be none. */
 class Failure {
@@ -19,8 +19,10 @@ class Failure {
   final = false;
 }
 
+// Headers are bytes.
+const bytes = (value) => String.fromCharCode(...new TextEncoder().encode(value));
 const credential = (header, token) => ({
-  [header]: /^authorization$/i.test(header) ? `Bearer ${token}` : token,
+  [header]: bytes(/^authorization$/i.test(header) ? `Bearer ${token}` : token),
 });
 
 /** Set a parameter, `name=`, and leave the others byte for byte. */
@@ -29,7 +31,7 @@ const add = (url, name, value) => {
   url.search = [...others, name + encodeURIComponent(value)].join("&");
 };
 
-// It comes back behind all that the last leader posted.
+// It comes back behind all else.
 function announce(name) {
   const channel = new BroadcastChannel(name);
   channel.postMessage({ lead: true });
@@ -151,7 +153,7 @@ export class EphemeralEventSource extends EventTarget {
       this.#channel = this.#channel.close();
       this.#run(signal);
     };
-    navigator.locks.request(name, { signal }, () => new Promise(hold)).catch(alone);
+    navigator.locks.request(name, { signal }, () => signal.aborted || new Promise(hold)).catch(alone);
   }
 
   #leave() {
@@ -190,7 +192,8 @@ export class EphemeralEventSource extends EventTarget {
     const ms = Math.min(Math.max(this.#retry, after || 0) + share, LONGEST_WAIT_MS);
     return new Promise((resolve) => {
       this.#wake = resolve;
-      setTimeout(() => globalThis.navigator?.onLine === false || resolve(), ms);
+      const due = () => (globalThis.navigator?.onLine === false ? setTimeout(due, TICK_MS) : resolve());
+      setTimeout(due, ms);
     });
   }
 
@@ -200,8 +203,7 @@ export class EphemeralEventSource extends EventTarget {
     const headers = { Accept: "text/event-stream" };
     if (issues) await this.#issue(target, headers, signal);
     if (issues && this.#id) add(target, "last_event_id=", this.#id);
-    // A header of fetch is a string of bytes.
-    else if (this.#id) headers["Last-Event-ID"] = String.fromCharCode(...new TextEncoder().encode(this.#id));
+    else if (this.#id) headers["Last-Event-ID"] = bytes(this.#id);
     const asked = { headers, redirect: issues ? "error" : "follow", signal };
     const answer = await this.#ask(target, EVENTS, asked, issues && !this.#refused && 401);
     if (answer.redirected) this.#target = answer.url;
@@ -265,7 +267,7 @@ export class EphemeralEventSource extends EventTarget {
     this.#failures = 0;
   }
 
-  /** Notice a machine that slept, a stream that no longer beats. */
+  /** Notice that the machine slept, or no beat comes. */
   #look() {
     const now = Date.now();
     const slept = now - this.#ticked > ASLEEP_MS;
@@ -294,7 +296,7 @@ export class EphemeralEventSource extends EventTarget {
     if (failure) this.#failed(failure);
   }
 
-  /** A new leader's stream goes on behind `from`; some of it came already. */
+  /** A new leader goes on behind `from`; some of it came already. */
   #follow(from) {
     const ids = [...this.#ids];
     this.#skip = new Set(ids.slice(ids.indexOf(from) + 1 || ids.length));

@@ -18,7 +18,7 @@ from tests.fakes.messages import Message
 BROWSER = files("tentaculo") / "browser"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
 FOLDER = {
     "console/index.html": b"<!doctype html>",
@@ -106,6 +106,7 @@ async def test_files(target: str, name: str, content_type: str, pages: Pages) ->
         assert head.value("X-Content-Type-Options") == "nosniff"
         assert head.value("Referrer-Policy") == "no-referrer"
         assert head.value("Cross-Origin-Opener-Policy") == "same-origin"
+        assert head.value("Cross-Origin-Resource-Policy") == "same-origin"
         assert head.value("X-Frame-Options") == "DENY"
 
 

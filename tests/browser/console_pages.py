@@ -59,12 +59,14 @@ class Operator:
 
     async def go(self, section: str) -> None:
         """Follow the link to a section, and wait until its content is there."""
-        await self.click(f"nav a[href='#/{section}']")
+        link = f"nav a[href='#/{section}']"
+        await self.click(link)
+        await self.until("(link) => document.querySelector(link).ariaCurrent === 'page'", link)
         await self.sees_no("Loading…")
 
     async def click(self, selector: str) -> None:
         """Click what is first to fit."""
-        await self.page.act(lambda tab: tab.locator(selector).first.click(timeout=5000))
+        await self.page.act(lambda tab: tab.locator(selector).first.click(timeout=15000))
 
     async def choose(self, label: str, value: str) -> None:
         """Choose an option by its field's label."""

@@ -34,6 +34,12 @@ HEARD = """() => {
     return postMessage.call(this, message);
   };
 }"""
+SLOW_GRANT = """() => {
+  const {request} = LockManager.prototype, granted = new Promise((grant) => { window.grant = grant; });
+  LockManager.prototype.request = function (name, options, hold) {
+    return request.call(this, name, options, () => granted.then(hold));
+  };
+}"""
 LOCKS = """() => navigator.locks.query().then(({held, pending}) => [held.length, pending.length])"""
 
 
@@ -206,6 +212,16 @@ async def test_all_close(scene: Scene, server: EventServer) -> None:
     await eventually(lambda: len(scene.gateway.logs.named("stream.ended")) >= 1, PATIENCE)
     await reaches(scene.gateway, "tentaculo_streams_open", 0)
     assert await clients[0].tab.do(LOCKS) == [0, 0]
+
+
+async def test_closed_as_the_lock_comes(scene: Scene) -> None:
+    """A lock that was on its way is given back, or no other tab would ever lead."""
+    tab = await scene.tab(host=SECURE_HOST)
+    await tab.do(SLOW_GRANT)
+    await (await tab.client(shared=True)).close()
+    await tab.do("() => grant()")
+    await join(scene)
+    assert await tab.do(LOCKS) == [1, 0]
 
 
 async def test_backend_ends_the_stream(scene: Scene, server: EventServer) -> None:

@@ -230,6 +230,18 @@ async def test_draining(gateway: EditedGateway, operator: Operator, upstream: Sc
     await operator.sees("Reconnecting")
 
 
+async def test_admin_token_of_any_letters(
+    operator: Operator, upstream: ScriptedUpstream, start_console: StartConsole
+) -> None:
+    """The page and its stream write it in the same way."""
+    token = "Àdm1n-tøken-☃-of-the-test"
+    gateway = await start_console(edited(upstream.port, admin_token=token))
+    await operator.arrive(gateway)
+    await operator.sign_in(token)
+    await operator.sees("Live")
+    check(operator)
+
+
 async def test_as_many_as_may_be(gateway: EditedGateway, operator: Operator) -> None:
     """Past eight consoles one says why it is not live, and is so once others have gone."""
     others = [await other_console(gateway) for _ in range(8)]

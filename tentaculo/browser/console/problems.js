@@ -4,6 +4,8 @@ import { h, setText } from "./dom.js";
 import { counted, visible } from "./format.js";
 import { icon } from "./icons.js";
 
+const MOST_SHOWN = 200;
+
 /** Returns the banners; `problems(list)` and `draining(isDraining)` set them. */
 export function createBanners(say) {
   const title = h("h2", {});
@@ -34,7 +36,10 @@ export function createBanners(say) {
     before = now;
     const text = `Configuration rejected: ${counted(found.length, "problem")}`;
     setText(title, text);
-    list.replaceChildren(...found.map((problem) => h("li", {}, h("code", {}, visible(problem)))));
+    const shown = found.slice(0, MOST_SHOWN).map((problem) => h("li", {}, h("code", {}, visible(problem))));
+    const more = found.length - shown.length;
+    if (more) shown.push(h("li", {}, `and ${counted(more, "more problem")}; tentaculo check lists them all`));
+    list.replaceChildren(...shown);
     rejected.hidden = !found.length;
     if (found.length) say(`${text}.`, "bad");
     else say("The configuration is good again.", "good");

@@ -117,6 +117,15 @@ describe("a network that is away", () => {
     expect(log).toEqual([["error", 0, "", 0]]);
   });
 
+  test("is looked at again where nobody says that it is back", async () => {
+    navigator.onLine = false;
+    network.requests[0].lose();
+    await vi.advanceTimersByTimeAsync(40_000);
+    navigator.onLine = true;
+    await vi.advanceTimersByTimeAsync(15_000);
+    expect(network.requests.length).toBe(2);
+  });
+
   test("ends a wait early when it is back", async () => {
     network.requests[0].answer(503, after("60"));
     await settle();

@@ -128,6 +128,16 @@ describe("with issuePath", () => {
     ]);
   });
 
+  test("a token of any letters goes out as UTF-8", async () => {
+    withToken({ token: () => "é☃" });
+    withToken({ token: () => "é☃", header: "Authorization" });
+    await settle();
+    expect(network.requests.map(({ headers }) => headers)).toEqual([
+      { "X-VX11-Token": "Ã©â\u0098\u0083" },
+      { Authorization: "Bearer Ã©â\u0098\u0083" },
+    ]);
+  });
+
   test("every opening has a token of its own and the last id in the query", async () => {
     const token = vi.fn(async () => PRINCIPAL);
     withToken({ token }, { url: `${URL_OF_STREAM}?last_event_id=3` });

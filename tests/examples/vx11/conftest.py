@@ -11,10 +11,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from examples.vx11.admission import CREDENTIAL_HEADER
 from examples.vx11.events import EventFeed
 from examples.vx11.figures import ProcessMeter
 from examples.vx11.operator import (
-    CREDENTIAL_HEADER,
     ISSUE_PATH,
     STATUS_PATH,
     STREAM_PATH,

@@ -25,6 +25,14 @@ from tests.fakes.gates import soon
 TOKEN = "principal-of-the-test"
 
 
+@pytest.fixture(autouse=True)
+def events_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the stack keeps its events, unless a test names another place."""
+    file = tmp_path / "events" / "vx11.db"
+    monkeypatch.setenv("HERMES_DB", str(file))
+    return file
+
+
 def _free_address() -> str:
     with socket.create_server(("127.0.0.1", 0)) as found:
         return f"127.0.0.1:{found.getsockname()[1]}"
@@ -37,6 +45,9 @@ def _environment(**changes: str) -> dict[str, str]:
         "TENTACULO_ADMIN": "127.0.0.1:0",
         "OPERATOR_ADDRESS": _free_address(),
         "FRONTEND_ADDRESS": _free_address(),
+        "MADRE_ADDRESS": _free_address(),
+        "SWITCH_ADDRESS": _free_address(),
+        "HERMES_ADDRESS": _free_address(),
         **changes,
     }
 
@@ -135,6 +146,30 @@ def _end_group(process: asyncio.subprocess.Process) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
+async def test_events_outlive_the_process() -> None:
+    """A command comes back on the stream, and again to whoever was away while the stack was restarted."""
+    async with _running(VX11_TOKEN=TOKEN) as running, AsyncExitStack() as stack:
+        watching = await running.paste(running.commands[2])
+        stack.callback(_end_group, watching)
+        assert watching.stdout is not None
+        seen = await read_event(watching.stdout, "figures")
+        call = running.commands[0].replace("/status", "/commands")
+        posted = await running.paste(f"""{call} -H 'X-Correlation-Id: c-1' -d '{{"command": "stay"}}'""")
+        answer = json.loads((await soon(posted.communicate(), 20))[0])
+        event = await read_event(watching.stdout, "command")
+        assert (event.data["event_id"], event.data["correlation_id"]) == (answer["event_id"], "c-1")
+        await running.stop()
+        await soon(watching.communicate())
+    async with _running(VX11_TOKEN=TOKEN) as running, AsyncExitStack() as stack:
+        resume = f"{running.commands[2]} -H 'Last-Event-ID: {seen.field('id')}'"
+        watching = await running.paste(resume)
+        stack.callback(_end_group, watching)
+        assert watching.stdout is not None
+        assert (await read_event(watching.stdout, "command")).data == event.data
+        await running.stop()
+        await soon(watching.communicate())
+
+
 async def test_without_a_token_the_gateway_says_401() -> None:
     """The example's calls are behind the gateway's own check, and health is not."""
     async with _running() as running:
@@ -193,7 +228,16 @@ async def test_a_token_from_a_file_works_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["TENTACULO_LISTEN", "TENTACULO_ADMIN", "OPERATOR_ADDRESS", "FRONTEND_ADDRESS"]
+    "name",
+    [
+        "TENTACULO_LISTEN",
+        "TENTACULO_ADMIN",
+        "MADRE_ADDRESS",
+        "SWITCH_ADDRESS",
+        "HERMES_ADDRESS",
+        "OPERATOR_ADDRESS",
+        "FRONTEND_ADDRESS",
+    ],
 )
 def test_an_address_in_use_is_one_sentence(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """It names the address and the variable to change, and the exit code is 1."""
@@ -233,6 +277,22 @@ def test_a_bad_option_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> Non
     """The variable is named, and the exit code is 2."""
     assert main(_environment(OPERATOR_SHORT_TOKENS="x")) == 2
     assert capsys.readouterr().err == "OPERATOR_SHORT_TOKENS must be a whole number of seconds, 1 to 60.\n"
+
+
+def test_an_events_file_that_can_not_be_used_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is named, what had started is stopped, and the exit code is 1."""
+    file = tmp_path / "notes.txt"
+    file.write_text("no database" * 100)
+    assert main(_environment(HERMES_DB=str(file))) == 1
+    assert capsys.readouterr().err == f"The events' file {file} can't be used: file is not a database.\n"
+
+
+def test_a_bad_address_of_a_service_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    """The variable is named, and the exit code is 2."""
+    assert main(_environment(MADRE_ADDRESS="madre")) == 2
+    assert capsys.readouterr().err.startswith("MADRE_ADDRESS must be an address with a port")
 
 
 def test_another_file_can_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

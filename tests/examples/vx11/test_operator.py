@@ -13,9 +13,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from examples.vx11.admission import CREDENTIAL_HEADER
 from examples.vx11.operator import (
     COMMANDS_PATH,
-    CREDENTIAL_HEADER,
     HEALTH_PATH,
     ISSUE_PATH,
     SHORT_ISSUE_PATH,

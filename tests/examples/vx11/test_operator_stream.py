@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from examples.vx11.operator import CREDENTIAL_HEADER, STREAM_PATH, OperatorOptions
+from examples.vx11.admission import CREDENTIAL_HEADER
+from examples.vx11.operator import STREAM_PATH, OperatorOptions
 from tests.examples.vx11.conftest import CREDENTIAL, FIGURES, TOKEN, AwayStore, RunningOperator, problem_of
 from tests.examples.vx11.sse import read_block, read_event
 from tests.fakes.gates import eventually, soon

@@ -127,7 +127,7 @@ async def test_a_started_answer_is_cut_and_not_answered_again(
         with pytest.raises(aiohttp.ClientPayloadError):
             await response.read()
     assert response.status == 200
-    assert [record.levelno for record in caplog.records if record.name == "vx11.operator"] == [logging.ERROR]
+    assert [record.levelno for record in caplog.records if record.name == "vx11.problems"] == [logging.ERROR]
 
 
 @pytest.mark.parametrize(

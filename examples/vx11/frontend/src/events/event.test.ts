@@ -84,6 +84,16 @@ describe("payloadText", () => {
     expect(payloadText(read(data))).toBe(text);
   });
 
+  it("counts no brackets in strings", () => {
+    const deep = "[".repeat(50_000) + "]".repeat(50_000);
+    for (const [name, text] of [["z", "]".repeat(60_000)], ["a\\\\", "]".repeat(60_000)]]) {
+      const data = `{"event_id": "1", "${name}": "${text}", "payload": ${deep}}`;
+      expect(payloadText(read(data))).toBe(data);
+    }
+    const flat = `"${"[".repeat(100)}"`;
+    expect(payloadText(read(`{"event_id": "1", "payload": ${flat}}`))).toBe(flat);
+  });
+
   it("leaves what is nested deep as it is", () => {
     const data = `{"payload": ${"[".repeat(5_000)}${"]".repeat(5_000)}}`;
     expect(payloadText(read(data))).toBe(data);

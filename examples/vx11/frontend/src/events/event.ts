@@ -61,15 +61,22 @@ export function payloadText(event: PanelEvent): string {
   return JSON.stringify(fields["payload"], null, 2);
 }
 
-/** Whether indenting could make it many times as long; that brackets in strings count does no harm. */
+/** Whether indenting could make it many times as long, or fail. */
 function isNestedDeep(data: string): boolean {
   let depth = 0;
   for (let index = 0; index < data.length && depth <= DEEPEST; index += 1) {
     const sign = data[index];
-    if (sign === "{" || sign === "[") depth += 1;
+    if (sign === '"') index = endOfString(data, index);
+    else if (sign === "{" || sign === "[") depth += 1;
     else if (sign === "}" || sign === "]") depth -= 1;
   }
   return depth > DEEPEST;
+}
+
+function endOfString(data: string, start: number): number {
+  let index = start + 1;
+  while (index < data.length && data[index] !== '"') index += data[index] === "\\" ? 2 : 1;
+  return index;
 }
 
 function parseObject(data: string): Record<string, unknown> | null {
