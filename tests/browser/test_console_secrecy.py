@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+import pytest
+from playwright.async_api import Error
+
 from tests.browser.conftest import StartConsole
 from tests.browser.console_pages import SECTIONS, Operator, check
 from tests.fakes.chromium import Context
@@ -68,8 +71,13 @@ async def test_no_outside_resource(
     assert all(one.url.startswith(origin) for one in await context.sent())
     blocked = """() => new Promise((resolve) => {
       document.addEventListener("securitypolicyviolation", (event) => resolve(event.effectiveDirective));
-      document.body.append(Object.assign(document.createElement("script"), {textContent: "window.ran = 1"}));
+      document.body.append(Object.assign(document.createElement("%s"), {%s: "%s"}));
     })"""
-    assert await operator.page.evaluate(blocked) == "script-src-elem"
+    assert await operator.page.evaluate(blocked % ("style", "textContent", "body {}")) == "style-src-elem"
+    assert await operator.page.evaluate(blocked % ("img", "src", "http://127.0.0.1:1/")) == "img-src"
+    with pytest.raises(Error, match="TrustedHTML"):
+        await operator.page.evaluate(blocked % ("p", "innerHTML", "<b>"))
+    with pytest.raises(Error, match="TrustedScript"):
+        await operator.page.evaluate(blocked % ("script", "textContent", "window.ran = 1"))
     assert await operator.page.evaluate("() => window.ran") is None
-    check(operator, "Content Security Policy")
+    check(operator, "Content Security Policy", "This document requires 'Trusted")

@@ -68,10 +68,9 @@ async def started(start_instance: StartInstance, upstream: ScriptedUpstream) -> 
     return await start_instance(configuration(upstream.port, limits=LIMITS, routes=routes))
 
 
-async def trickle(client: RawClient) -> float:
-    """Send a head that never ends; how long that was borne."""
-    loop = asyncio.get_running_loop()
-    began, wire = loop.time(), client.wire
+async def trickle(client: RawClient, began: float) -> float:
+    """Send a head that never ends; how long that was borne since it `began` to connect."""
+    loop, wire = asyncio.get_running_loop(), client.wire
     await client.send(b"GET /echo HTTP/1.1\r\nHost: gateway.test\r\n")
     while not wire.gone.is_set():
         await client.send(b"X-More: b\r\n")
@@ -85,8 +84,11 @@ async def test_slow_heads(start_instance: StartInstance, upstream: ScriptedUpstr
     """500 heads that trickle are gone after `header_timeout`, and others are served all the time."""
     process = await started(start_instance, upstream)
     async with bystander(process):
-        clients = [await process.client() for _ in range(ATTACKERS)]
-        borne = await asyncio.gather(*map(trickle, clients))
+        began, clients = [], []
+        for _ in range(ATTACKERS):
+            began.append(asyncio.get_running_loop().time())
+            clients.append(await process.client())
+        borne = await asyncio.gather(*map(trickle, clients, began))
     assert max(borne) < HEADER_SECONDS + 1.5
     assert min(borne) > HEADER_SECONDS - 0.5
     assert all(client.wire.seen.startswith(b"HTTP/1.1 408 ") for client in clients)
