@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.functional.tokens import (
     ADMIN_TOKEN,
     BROWSER,
     ELSE,
+    STORE_TRIALS,
     Issued,
     issue,
     revoke,
@@ -114,7 +116,7 @@ def guarded_redis(tmp_path: Path) -> Iterator[RedisServer]:
 def configuration(port: int, server: RedisServer) -> str:
     """Write a file that plants the password and the admin token."""
     store = server.url.replace("unix://", f"unix://:{PASSWORD}@")
-    text = token_configuration(port, *ROUTES, store=f"'{store}'")
+    text = token_configuration(port, *ROUTES, store=f"{{url: '{store}', timeout: 400ms}}")
     return text.replace("upstreams:\n", "upstreams:\n  nobody: 'http://127.0.0.1:1'\n")
 
 
@@ -165,6 +167,16 @@ async def go(gateway: RunningGateway, way: Way, planted: Planted, who: Fields) -
     return reply if reply.complete else None
 
 
+async def reach_the_end(gateway: RunningGateway, way: Way, planted: Planted, who: Fields) -> Message | None:
+    """Go one way until the store has answered: on a busy machine it may miss its time limit."""
+    for _ in range(STORE_TRIALS):
+        reply = await go(gateway, way, planted, who)
+        if reply is None or b"token_store_unavailable" not in reply.body:
+            break
+        await asyncio.sleep(0.1)
+    return reply
+
+
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 async def test_no_secret_shows(
     way: Way, start_gateway: StartGateway, upstream: ScriptedUpstream, guarded_redis: RedisServer
@@ -174,8 +186,8 @@ async def test_no_secret_shows(
     gateway = await start_gateway(configuration(upstream.port, guarded_redis))
     planted = Planted(await issue(gateway, way.of))
     if way.twice:
-        await go(gateway, way, planted, BROWSER)
-    reply = await go(gateway, way, planted, ELSE)
+        await reach_the_end(gateway, way, planted, BROWSER)
+    reply = await reach_the_end(gateway, way, planted, ELSE)
     assert (reply.status if reply is not None else 0) == way.status, gateway.logs.text
     await gateway.logs.wait_for("request.finished", count=1 + way.twice)
     shown = gateway.logs.text + await gateway.metrics()
