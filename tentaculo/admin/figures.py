@@ -12,7 +12,8 @@ from typing import Any
 
 from tentaculo import __version__
 from tentaculo.relay.relay import Relay
-from tentaculo.telemetry.overview import Overview, Rates, Totals
+from tentaculo.telemetry.overview import Overview, Rates, sample_of
+from tentaculo.telemetry.tallies import Tally
 from tentaculo.telemetry.token_metrics import TokenCounts
 
 PERIOD_SECONDS = 1.0
@@ -43,13 +44,15 @@ class Figures:
 
     async def _taken(self) -> dict[str, Any]:
         await self._census()
-        relay, totals = self._relay, Totals()
+        relay, total = self._relay, Tally()
         for number, tally in enumerate(relay.metrics.tallies(), 1):
-            totals.add(tally)
+            total.take_over(tally)
             if number % SLICE == 0:
                 await asyncio.sleep(0)
         now, tokens = relay.clock(), relay.metrics.tokens.counts()
-        rates = self._overview.add(totals.sample(now, tokens.issued, sum(tokens.refused.values())))
+        refused = sum(tokens.refused.values())
+        sample = sample_of(total, at=now, tokens_issued=tokens.issued, tokens_refused=refused)
+        rates = self._overview.add(sample)
         return {
             "at": round(time.time(), 3),
             **_shown(rates, tokens),

@@ -5,7 +5,7 @@ Pure: whoever takes the samples brings the time along, and tells of them.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,37 +28,20 @@ class Sample:
     tokens_refused: int = 0
 
 
-class Totals:
-    """The sums over all routes, added one route at a time."""
-
-    __slots__ = ("calls", "errors", "refused", "slots")
-
-    def __init__(self) -> None:
-        self.calls = self.refused = self.errors = 0
-        self.slots = [0] * (len(REQUEST_SECONDS) + 1)
-
-    def add(self, tally: Tally) -> None:
-        """Add a route's finished exchanges."""
-        for (_, number), count in tally.requests.items():
-            self.calls += count
-            if number == 4:
-                self.refused += count
-            elif number == 5:
-                self.errors += count
-        if any(tally.slots):
-            self.slots = [one + other for one, other in zip(self.slots, tally.slots, strict=True)]
-
-    def sample(self, at: float, tokens_issued: int, tokens_refused: int) -> Sample:
-        """Return the sums as those of a moment."""
-        return Sample(
-            at=at,
-            calls=self.calls,
-            refused=self.refused,
-            errors=self.errors,
-            slots=tuple(self.slots),
-            tokens_issued=tokens_issued,
-            tokens_refused=tokens_refused,
-        )
+def sample_of(total: Tally, *, at: float, tokens_issued: int, tokens_refused: int) -> Sample:
+    """Return the counts of a moment; `total` has those of all routes."""
+    by_class: Counter[int] = Counter()
+    for (_, number), count in total.requests.items():
+        by_class[number] += count
+    return Sample(
+        at=at,
+        calls=by_class.total(),
+        refused=by_class[4],
+        errors=by_class[5],
+        slots=tuple(total.slots),
+        tokens_issued=tokens_issued,
+        tokens_refused=tokens_refused,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

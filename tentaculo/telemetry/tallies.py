@@ -44,6 +44,8 @@ class Tally:
 
     def take_over(self, other: Tally) -> None:
         """Add the counts of another one."""
+        if not other.requests:
+            return
         for key, count in other.requests.items():
             self.requests[key] = self.requests.get(key, 0) + count
         for slot, count in enumerate(other.slots):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tentaculo.telemetry.overview import QUANTILES, Overview, Sample, Totals, quantile
+from tentaculo.telemetry.overview import QUANTILES, Overview, Sample, quantile, sample_of
 from tentaculo.telemetry.tallies import REQUEST_SECONDS, Tally
 
 NONE = {"p50": None, "p90": None, "p99": None}
@@ -23,7 +23,7 @@ def slots(**counts: int) -> tuple[int, ...]:
 
 def test_totals() -> None:
     """They are the sums over all routes, by how calls ended and how long they took."""
-    totals = Totals()
+    total = Tally()
     first, second, unused = Tally(), Tally(), Tally()
     for status, seconds in ((200, 0.0005), (404, 0.0005), (503, 40.0), (999, 0.002)):
         first.add("GET", status, seconds)
@@ -31,8 +31,8 @@ def test_totals() -> None:
         second.add("POST", status, None)
     second.add("GET", 304, 0.002)
     for tally in (first, second, unused):
-        totals.add(tally)
-    sample = totals.sample(7.0, 3, 2)
+        total.take_over(tally)
+    sample = sample_of(total, at=7.0, tokens_issued=3, tokens_refused=2)
     assert (sample.at, sample.tokens_issued, sample.tokens_refused) == (7.0, 3, 2)
     assert (sample.calls, sample.refused, sample.errors) == (9, 2, 3)
     assert sample.slots == slots(_0=2, _1=2, _14=1)
