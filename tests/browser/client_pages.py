@@ -5,11 +5,9 @@ Nothing here reads an event stream or knows how the client works.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from aiohttp import web
 
-from tests.browser.pages import PageServer
+from tests.browser.pages import CLIENT, PageServer
 from tests.browser.stage import Stage
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.running import OTHER_TOKEN, TOKEN
@@ -18,7 +16,6 @@ from tests.functional.tokens import ADMIN_TOKEN
 EVENTS = "/events"
 ISSUE_PATH = "/token"
 SCRIPT = "/scripts/event-source.js"
-SOURCE = Path(__file__).parents[2] / "tentaculo" / "browser" / "event-source.js"
 HTML = '<!doctype html><link rel="icon" href="data:,"><title>Page</title>'
 LEAKY = f'{HTML}<meta name="referrer" content="unsafe-url">'
 QUICK = "retry: 20ms"  # of a stream; pauses are counted from it, so a test need not wait for seconds
@@ -35,9 +32,8 @@ class ClientPages(PageServer):
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         if request.path != SCRIPT:
             return await super()._answer(request)
-        text = SOURCE.read_text(encoding="utf-8")
         anyone = {"Access-Control-Allow-Origin": "*"}
-        return web.Response(text=text, content_type="text/javascript", headers=anyone)
+        return web.Response(body=CLIENT.read_bytes(), content_type="text/javascript", headers=anyone)
 
 
 class ScriptedStreams(Stage):

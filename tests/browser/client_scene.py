@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from tests.browser.client_pages import RATE, ClientPages, ScriptedStreams, client_file
@@ -47,19 +45,12 @@ class Scene:
         """Open a tab, at the gateway unless a URL says where."""
         return await new_tab(self.context, url or self.url("/", host=host))
 
+    async def timeless(self, url: str | None = None) -> Tab:
+        """Open a tab where no time passes by itself."""
+        tab = await self.tab(url)
+        await tab.stop_clock()
+        return tab
+
     async def client(self, url: str = "/events", *types: str, **options: Any) -> Client:
         """Make a client in a tab of its own at the gateway."""
         return await (await self.tab()).client(url, *types, **options)
-
-
-@asynccontextmanager
-async def scenery(start_gateway: StartGateway, context: Context) -> AsyncIterator[Scene]:
-    """Have pages and scripted streams, and the gateway once it is started."""
-    scene = Scene(start_gateway, context)
-    await scene.pages.start()
-    await scene.streams.upstream.start()
-    try:
-        yield scene
-    finally:
-        await scene.streams.upstream.stop()
-        await scene.pages.stop()

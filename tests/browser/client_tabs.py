@@ -144,6 +144,15 @@ class Tab:
         """Tell every request that the page made for a stream, preflights aside."""
         return [a for a in self.asked if path in a.url and a.method == "GET" and a.resource_type == "fetch"]
 
+    async def issued(self) -> list[dict[str, Any]]:
+        """Tell every answer of the issue path."""
+        asked = [one for one in self.asked if ISSUE_PATH in one.url and one.method == "POST"]
+        return [await self.run(_answer(one)) for one in asked]
+
+    async def round_trip(self) -> None:
+        """Load something small: what the page asked for before has left by then."""
+        await self.do("() => fetch('/').then((answer) => answer.text())")
+
     async def hold(self, path: str, method: str) -> Held:
         """Have requests wait before they leave the browser; a path ends where its query begins."""
         held = Held(self)
@@ -176,7 +185,7 @@ class Tab:
             while not holds():
                 if not self._unanswered:
                     await self.pass_time(seconds)
-                await self.do("() => fetch('/').then((answer) => answer.text())")
+                await self.round_trip()
 
     async def crash(self) -> None:
         """Kill the renderer."""
@@ -250,6 +259,12 @@ class Client:
     async def close(self) -> None:
         """Call its `close()`."""
         await self.do("(client) => client.source.close()")
+
+
+async def _answer(asked: Asked) -> dict[str, Any]:
+    response = await asked.response()
+    assert response is not None
+    return dict(await response.json())
 
 
 async def new_tab(context: Context, url: str) -> Tab:

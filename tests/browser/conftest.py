@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 from tests.browser.cable import Cable
+from tests.browser.client_scene import Scene
 from tests.browser.console_pages import Operator
 from tests.browser.pages import PageServer
 from tests.browser.stage import Stage
 from tests.fakes.chromium import Chromium, ChromiumMissing, Context, Page
 from tests.fakes.sse_server import SseServer
-from tests.functional.conftest import StartGateway, start_gateway, start_upstream, upstream
-from tests.functional.editing import EditedGateway
+from tests.functional.conftest import (
+    StartGateway,
+    anonymous,
+    server,
+    start_edited,
+    start_gateway,
+    start_upstream,
+    upstream,
+)
 
-__all__ = ["start_gateway", "start_upstream", "upstream"]
+__all__ = ["anonymous", "server", "start_edited", "start_gateway", "start_upstream", "upstream"]
 
 
 class StartPages(Protocol):
@@ -45,12 +52,6 @@ class StartStage(Protocol):
     """Starts a stage; `stream` and `more` are inside the YAML mappings of its routes for streams."""
 
     def __call__(self, *, stream: str = ..., more: str = ...) -> Awaitable[Stage]: ...
-
-
-class StartConsole(Protocol):
-    """Starts a gateway from a file's text."""
-
-    def __call__(self, text: str) -> Awaitable[EditedGateway]: ...
 
 
 @pytest.fixture(scope="session")
@@ -162,21 +163,17 @@ async def stage(start_stage: StartStage) -> Stage:
 
 
 @pytest.fixture
-async def operator(page: Page) -> Operator:
-    """An operator who comes to the console."""
-    return Operator(page)
+async def scene(start_gateway: StartGateway, context: Context) -> AsyncIterator[Scene]:
+    """A scene; its gateway is started by the test."""
+    scene = Scene(start_gateway, context)
+    await scene.pages.start()
+    await scene.streams.upstream.start()
+    yield scene
+    await scene.streams.upstream.stop()
+    await scene.pages.stop()
 
 
 @pytest.fixture
-async def start_console(tmp_path: Path) -> AsyncIterator[StartConsole]:
-    """Start gateways with a console, from a file that can be edited; each is stopped at the end."""
-    async with AsyncExitStack() as stack:
-
-        async def start(text: str) -> EditedGateway:
-            gateway = EditedGateway(tmp_path / "tentaculo.yaml", text)
-            stack.callback(gateway.check_log)
-            stack.push_async_callback(gateway.stop)
-            await gateway.start()
-            return gateway
-
-        yield start
+async def operator(page: Page) -> Operator:
+    """An operator who comes to the console."""
+    return Operator(page)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
-from playwright.async_api import Request as Asked
 
 from tests.browser.client_pages import EVENTS, ISSUE_PATH, SCRIPT, ClientPages, events_route
-from tests.browser.client_scene import Scene, scenery
+from tests.browser.client_scene import Scene
 from tests.browser.client_tabs import CLOSED, CONNECTING, OPEN, Tab
 from tests.browser.stage import Ending, streaming
-from tests.fakes.chromium import Context
-from tests.functional.conftest import StartGateway
 from tests.functional.running import TOKEN
 
 ONE = streaming(b"id: 1\ndata: one\n\n", ending=Ending.END)
@@ -53,22 +49,10 @@ WAYS = {
 
 
 @pytest.fixture
-async def scene(start_gateway: StartGateway, context: Context) -> AsyncIterator[Scene]:
+def scene(scene: Scene) -> Scene:
     """A scene whose streams end once, so that each client comes back."""
-    async with scenery(start_gateway, context) as scene:
-        scene.streams.answers["events"] = [ONE, TWO]
-        yield scene
-
-
-async def issued(tab: Tab) -> list[dict[str, Any]]:
-    """Tell every answer of the issue path."""
-
-    async def told(asked: Asked) -> dict[str, Any]:
-        response = await asked.response()
-        assert response is not None
-        return dict(await response.json())
-
-    return [await tab.run(told(a)) for a in tab.asked if ISSUE_PATH in a.url and a.method == "POST"]
+    scene.streams.answers["events"] = [ONE, TWO]
+    return scene
 
 
 def pairs(text: str, separator: str) -> dict[str, str]:
@@ -101,7 +85,7 @@ async def test_way(way: Way, scene: Scene) -> None:
     assert await client.data(2) == ["one", "two"]
     tokens = await carried(client.tab, way)
     assert (len(set(tokens)), len(await client.asked())) == (2, 2)
-    told = [answer.get("sse_token") for answer in await issued(client.tab)]
+    told = [answer.get("sse_token") for answer in await client.tab.issued()]
     assert told == (tokens if way.parameter or way.header else [None, None])
     assert await client.do("(client) => client.source.url") == scene.url(EVENTS)
     first, second = scene.streams.openings("events")

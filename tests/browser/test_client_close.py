@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from tests.browser.client_pages import EVENTS, ISSUE_PATH, SCRIPT
-from tests.browser.client_scene import Scene, scenery
+from tests.browser.client_scene import Scene
 from tests.browser.client_tabs import CLOSED, Client, Tab
 from tests.browser.stage import Answer, Ending, plain, streaming
-from tests.fakes.chromium import Context
-from tests.functional.conftest import StartGateway
 
 HOUR = 3600.0
 SILENT = Answer(b"", (b"", b""))  # no head comes
@@ -33,26 +29,18 @@ AT_ONCE = """async ([script, url]) => {
 
 
 @pytest.fixture
-async def scene(start_gateway: StartGateway, context: Context) -> AsyncIterator[Scene]:
+async def scene(scene: Scene) -> Scene:
     """A scene with a stream that goes on."""
-    async with scenery(start_gateway, context) as scene:
-        scene.streams.answers["events"] = [streaming(b"data: one\n\n"), streaming(b"data: two\n\n")]
-        await scene.start()
-        yield scene
-
-
-async def timeless(scene: Scene) -> Tab:
-    """Open a tab where no time passes by itself."""
-    tab = await scene.tab()
-    await tab.stop_clock()
-    return tab
+    scene.streams.answers["events"] = [streaming(b"data: one\n\n"), streaming(b"data: two\n\n")]
+    await scene.start()
+    return scene
 
 
 async def is_quiet(tab: Tab, urls: int) -> None:
     """Fail if the page asks for anything of the stream's in the next hour."""
     await tab.pass_time(HOUR)
     await tab.sleep(HOUR)
-    await tab.do("() => fetch('/').then((answer) => answer.text())")
+    await tab.round_trip()
     assert len(tab.urls(ISSUE_PATH) + tab.urls(EVENTS)) == urls
 
 
@@ -69,7 +57,7 @@ async def closed(client: Client, urls: int) -> None:
 
 async def test_while_the_principal_token_is_awaited(scene: Scene) -> None:
     """A token that is given later is used for nothing."""
-    tab = await timeless(scene)
+    tab = await scene.timeless()
     await tab.do(WAITING, [SCRIPT, EVENTS])
     await tab.do("() => { window.source.close(); window.give('late-principal-token'); }")
     await is_quiet(tab, 0)
@@ -78,7 +66,7 @@ async def test_while_the_principal_token_is_awaited(scene: Scene) -> None:
 
 async def test_at_once(scene: Scene) -> None:
     """Closed in the same breath it was made, it asks for no stream."""
-    tab = await timeless(scene)
+    tab = await scene.timeless()
     await tab.do(AT_ONCE, [SCRIPT, EVENTS])
     await tab.pass_time(HOUR)
     assert tab.openings() == []
@@ -86,7 +74,7 @@ async def test_at_once(scene: Scene) -> None:
 
 async def test_while_a_token_is_issued(scene: Scene) -> None:
     """The call is given up, and its answer opens nothing."""
-    tab = await timeless(scene)
+    tab = await scene.timeless()
     held = await tab.hold(ISSUE_PATH, "POST")
     client = await tab.client()
     await held.come(1)
@@ -99,7 +87,7 @@ async def test_while_a_token_is_issued(scene: Scene) -> None:
 async def test_while_it_opens(scene: Scene) -> None:
     """The backend that has not answered yet is let go."""
     scene.streams.answers["events"] = [SILENT]
-    client = await (await timeless(scene)).client()
+    client = await (await scene.timeless()).client()
     exchange = await scene.streams.opened("events")
     await closed(client, 2)
     await exchange.gone()
@@ -107,7 +95,7 @@ async def test_while_it_opens(scene: Scene) -> None:
 
 async def test_while_it_streams(scene: Scene) -> None:
     """The backend is told, and events on their way come to nobody."""
-    client = await (await timeless(scene)).client()
+    client = await (await scene.timeless()).client()
     await client.data(1)
     await closed(client, 2)
     await (await scene.streams.opened("events")).gone()
@@ -117,7 +105,7 @@ async def test_while_it_streams(scene: Scene) -> None:
 async def test_in_a_listener(scene: Scene) -> None:
     """What comes behind the event in the same chunk is not dispatched."""
     scene.streams.answers["events"] = [streaming(b": hello\n\n", b"data: 1\n\ndata: 2\n\nevent: x\ndata\n\n")]
-    client = await (await timeless(scene)).client(EVENTS, "x")
+    client = await (await scene.timeless()).client(EVENTS, "x")
     await client.until("open")
     await client.do("(client) => { client.source.onmessage = () => client.source.close(); }")
     scene.streams.go("events")
@@ -137,7 +125,7 @@ ENDS = {
 async def test_while_it_waits(end: Answer, scene: Scene) -> None:
     """It does not come back, nor when the network does."""
     scene.streams.answers["events"] = [end, streaming(b"data: two\n\n")]
-    client = await (await timeless(scene)).client()
+    client = await (await scene.timeless()).client()
     await client.errors()
     await closed(client, 2)
     await client.tab.do("() => window.dispatchEvent(new Event('online'))")
@@ -147,7 +135,7 @@ async def test_while_it_waits(end: Answer, scene: Scene) -> None:
 async def test_in_its_error(scene: Scene) -> None:
     """A page may give up by itself at the first error."""
     scene.streams.answers["events"] = [streaming(b"data: one\n\n", b"", ending=Ending.END)]
-    client = await (await timeless(scene)).client()
+    client = await (await scene.timeless()).client()
     await client.data(1)
     await client.do("(client) => { client.source.onerror = () => client.source.close(); }")
     scene.streams.go("events")

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from tests.browser.client_pages import EVENTS, ISSUE_PATH, SCRIPT
-from tests.browser.client_scene import SECURE_HOST, Scene, scenery
+from tests.browser.client_scene import SECURE_HOST, Scene
 from tests.browser.client_tabs import Tab
-from tests.fakes.chromium import Context
 from tests.fakes.event_server import EventServer
-from tests.functional.conftest import StartGateway
 from tests.functional.running import TOKEN
 
 TABS = 8
@@ -51,20 +48,10 @@ BUSY = """(limit) => new Promise((done) => setTimeout(() => {
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[EventServer]:
-    """A backend that gives ids and honours them."""
-    server = EventServer()
-    await server.start()
-    yield server
-    await server.kill()
-
-
-@pytest.fixture
-async def scene(start_gateway: StartGateway, context: Context, server: EventServer) -> AsyncIterator[Scene]:
+async def scene(scene: Scene, server: EventServer) -> Scene:
     """A started scene."""
-    async with scenery(start_gateway, context) as scene:
-        await scene.start(port=server.port)
-        yield scene
+    await scene.start(port=server.port)
+    return scene
 
 
 async def follow(scene: Scene) -> Tab:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from tests.browser.client_pages import EVENTS, SCRIPT
-from tests.browser.client_scene import Scene, scenery
+from tests.browser.client_scene import Scene
 from tests.browser.client_tabs import Client, Tab
 from tests.browser.stage import SSE_HEAD, Answer, Ending, streaming
 from tests.fakes.behaviours import chunk
-from tests.fakes.chromium import Context
-from tests.functional.conftest import StartGateway
 from tests.functional.running import TOKEN
 
 MIB = 1024 * 1024
@@ -59,11 +55,10 @@ LONGEST = """() => new Promise((done) => setTimeout(() => done(Math.max(0, ...wi
 
 
 @pytest.fixture
-async def scene(start_gateway: StartGateway, context: Context) -> AsyncIterator[Scene]:
+async def scene(scene: Scene) -> Scene:
     """A started scene."""
-    async with scenery(start_gateway, context) as scene:
-        await scene.start()
-        yield scene
+    await scene.start()
+    return scene
 
 
 async def watched(scene: Scene) -> Tab:

@@ -8,16 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.client_pages import EVENTS, ISSUE_PATH, events_route
-from tests.browser.client_scene import HOST, Scene, scenery
+from tests.browser.client_pages import EVENTS, ISSUE_PATH, QUICK, events_route
+from tests.browser.client_scene import HOST, Scene
 from tests.browser.client_tabs import CLOSED, CONNECTING, Client
 from tests.browser.conftest import StartCable
 from tests.browser.stage import SSE_HEAD, Answer, Ending, streaming
 from tests.browser.token_pages import LossyCable
 from tests.fakes.behaviours import chunk
-from tests.fakes.chromium import Context
 from tests.fakes.event_server import EventServer
-from tests.functional.conftest import StartGateway
 from tests.functional.editing import EditedGateway, write
 from tests.functional.process import GatewayProcess
 from tests.functional.tokens import revoke
@@ -27,32 +25,6 @@ SHARED = {
     "shared": "shared: true",
     "replay": "shared: true, replay: {}",
 }
-QUICK = "retry: 20ms"
-
-
-@pytest.fixture
-async def scene(start_gateway: StartGateway, context: Context) -> AsyncIterator[Scene]:
-    """A scene."""
-    async with scenery(start_gateway, context) as scene:
-        yield scene
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[EventServer]:
-    """A backend that gives ids and honours them."""
-    server = EventServer()
-    await server.start()
-    yield server
-    await server.kill()
-
-
-@pytest.fixture
-async def anonymous() -> AsyncIterator[EventServer]:
-    """A backend without ids."""
-    server = EventServer(ids=False)
-    await server.start()
-    yield server
-    await server.kill()
 
 
 async def got(client: Client, count: int) -> None:
@@ -201,8 +173,7 @@ async def test_gateway_is_restarted(
 async def test_drained(scene: Scene, server: EventServer) -> None:
     """Its stream says goodbye; it comes back after the time it was told, to whoever listens there then."""
     drained = await scene.start(events_route(stream="retry: 30s"), port=server.port)
-    tab = await scene.tab()
-    await tab.stop_clock()
+    tab = await scene.timeless()
     client = await tab.client(EVENTS, "draining")
     await client.until("open")
     await server.emit(10)
@@ -215,7 +186,7 @@ async def test_drained(scene: Scene, server: EventServer) -> None:
     await scene.start(port=server.port, listen=port)
     await server.emit(10)
     await tab.pass_time(29)
-    await tab.do("() => fetch('/').then((answer) => answer.text())")
+    await tab.round_trip()
     assert len(tab.urls(ISSUE_PATH)) == 1
     await tab.pass_until(lambda: len(tab.openings()) == 2)
     await got(client, 20)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.browser.client_pages import EVENTS, ISSUE_PATH, events_route
-from tests.browser.client_scene import Scene, scenery
-from tests.browser.client_tabs import CLOSED, CONNECTING, Client, Tab
+from tests.browser.client_scene import Scene
+from tests.browser.client_tabs import CLOSED, CONNECTING, Client
 from tests.browser.stage import NO_CONTENT, Answer, plain, streaming
-from tests.fakes.chromium import Context
 from tests.fakes.client import request
-from tests.functional.conftest import StartGateway
 from tests.functional.running import GOOD, OTHER_TOKEN, TOKEN
 
+FREE = "  - {name: free, path: /events/free, upstream: events, access: public}\n"
 HERE = streaming(b"data: here\n\n")
 LIMITS = {
     "max_streams_per_principal": (429, "stream_limit_reached"),
@@ -24,11 +22,10 @@ LIMITS = {
 
 
 @pytest.fixture
-async def scene(start_gateway: StartGateway, context: Context) -> AsyncIterator[Scene]:
+def scene(scene: Scene) -> Scene:
     """A scene with a stream that opens at the second asking."""
-    async with scenery(start_gateway, context) as scene:
-        scene.streams.answers["events"] = [HERE]
-        yield scene
+    scene.streams.answers["events"] = [HERE]
+    return scene
 
 
 def refusal(status: str, reason: str = "backend_said_no") -> Answer:
@@ -37,18 +34,11 @@ def refusal(status: str, reason: str = "backend_said_no") -> Answer:
     return plain(status, b"Content-Type: application/problem+json\r\n", body)
 
 
-async def timeless(scene: Scene) -> Tab:
-    """Open a tab where no time passes by itself."""
-    tab = await scene.tab()
-    await tab.stop_clock()
-    return tab
-
-
 async def stays_closed(client: Client, asked: int) -> None:
     """Fail unless a client is closed, and asks for nothing in the next hour."""
     assert await client.ready_state() == CLOSED
     await client.tab.pass_time(3600)
-    await client.tab.do("() => fetch('/').then((answer) => answer.text())")
+    await client.tab.round_trip()
     assert len(client.tab.urls(ISSUE_PATH) + client.tab.urls(EVENTS)) == asked
 
 
@@ -63,7 +53,7 @@ async def stays_closed(client: Client, asked: int) -> None:
 async def test_issuing_is_refused_for_good(token: str, code: int, reason: str, scene: Scene) -> None:
     """Who may not is not asked again."""
     await scene.start()
-    client = await (await timeless(scene)).client(token=token)
+    client = await (await scene.timeless()).client(token=token)
     assert await client.errors() == [(code, reason, CLOSED)]
     await stays_closed(client, 1)
     assert scene.streams.openings("events") == []
@@ -94,7 +84,7 @@ async def test_store_is_full(scene: Scene) -> None:
 async def test_token_provider_fails(times: int, scene: Scene) -> None:
     """A provider that throws, or whose promise is rejected, is asked again."""
     await scene.start()
-    client = await (await timeless(scene)).client(token="")
+    client = await (await scene.timeless()).client(token="")
     for count in range(1, times + 1):
         assert set(await client.errors(count)) == {(0, "", CONNECTING)}
         await client.tab.pass_time(30)
@@ -107,7 +97,7 @@ async def test_token_provider_fails(times: int, scene: Scene) -> None:
 async def test_issue_path_is_not_there(scene: Scene) -> None:
     """A path that gives no tokens will not give any later."""
     await scene.start()
-    client = await (await timeless(scene)).client(issuePath="/nowhere")
+    client = await (await scene.timeless()).client(issuePath="/nowhere")
     assert await client.errors() == [(404, "route_not_found", CLOSED)]
     assert client.tab.openings() == []
 
@@ -132,7 +122,7 @@ async def test_opening_is_refused_for_good(status: str, scene: Scene) -> None:
     """What asking again will not change is told once."""
     scene.streams.answers["events"] = [refusal(status), HERE]
     await scene.start()
-    client = await (await timeless(scene)).client()
+    client = await (await scene.timeless()).client()
     assert await client.errors() == [(int(status[:3]), "backend_said_no", CLOSED)]
     await stays_closed(client, 2)
 
@@ -142,7 +132,7 @@ async def test_opening_is_refused_for_now(status: str, scene: Scene) -> None:
     """It comes back with a new token each time."""
     scene.streams.answers["events"] = [refusal(status), plain(status, body=b"<html>no"), HERE]
     await scene.start()
-    client = await (await timeless(scene)).client()
+    client = await (await scene.timeless()).client()
     code, streams = int(status[:3]), scene.streams
     assert await client.errors() == [(code, "backend_said_no", CONNECTING)]
     await client.tab.pass_until(lambda: len(streams.openings("events")) == 2)
@@ -155,20 +145,18 @@ async def test_opening_is_refused_for_now(status: str, scene: Scene) -> None:
 @pytest.mark.parametrize("token", [None, TOKEN], ids=["without a token", "with a token"])
 async def test_no_content(token: str | None, scene: Scene) -> None:
     """It tells an EventSource to stop, and this one too."""
-    route = "  - {name: free, path: /events/free, upstream: events, access: public}\n"
     scene.streams.answers["events"] = scene.streams.answers["free"] = [NO_CONTENT, HERE]
-    await scene.start(events_route(), route)
-    client = await (await timeless(scene)).client(EVENTS if token else "/events/free", token=token)
+    await scene.start(events_route(), FREE)
+    client = await (await scene.timeless()).client(EVENTS if token else "/events/free", token=token)
     assert await client.errors() == [(204, "", CLOSED)]
     await stays_closed(client, 2 if token else 1)
 
 
 async def test_another_content_type(scene: Scene) -> None:
     """A page in the stream's place is none."""
-    route = "  - {name: free, path: /events/free, upstream: events, access: public}\n"
     scene.streams.answers["free"] = [plain("200 OK", b"Content-Type: text/html\r\n", b"data: 1\n\n"), HERE]
-    await scene.start(events_route(), route)
-    client = await (await timeless(scene)).client("/events/free", token=None)
+    await scene.start(events_route(), FREE)
+    client = await (await scene.timeless()).client("/events/free", token=None)
     assert await client.errors() == [(200, "", CLOSED)]
     await stays_closed(client, 1)
     assert await client.log() == await client.until("error")
@@ -178,7 +166,7 @@ async def test_token_of_another_route(scene: Scene) -> None:
     """A fresh token is tried once, in case the first was too old; then it gives up."""
     other = events_route(name="other", path="/events/other").replace(ISSUE_PATH, "/other-token")
     gateway = await scene.start(events_route(), other)
-    client = await (await timeless(scene)).client("/events/other")
+    client = await (await scene.timeless()).client("/events/other")
     await client.tab.pass_until(lambda: len(client.tab.openings()) == 2)
     await client.tab.pass_until(lambda: len(gateway.logs.named("request.finished")) >= 4)
     (last, *_) = reversed(await client.errors(2))
@@ -196,7 +184,7 @@ async def test_too_many_streams(limit: str, scene: Scene) -> None:
     other = await gateway.client()
     await other.send(request("GET", EVENTS, GOOD))
     assert (await other.head()).status == 200
-    client = await (await timeless(scene)).client()
+    client = await (await scene.timeless()).client()
     assert await client.errors() == [(code, reason, CONNECTING)]
     other.leave()
     await gateway.logs.wait_for("stream.ended")
@@ -209,9 +197,8 @@ async def test_redirect_of_a_token_stream(scene: Scene) -> None:
     there = scene.pages.url("/there", host="other.test")
     moved = plain("307 Temporary Redirect", f"Location: {there}\r\n".encode())
     scene.streams.answers["events"] = scene.streams.answers["free"] = [moved, moved]
-    route = "  - {name: free, path: /events/free, upstream: events, access: public}\n"
-    await scene.start(events_route(), route)
-    tab = await timeless(scene)
+    await scene.start(events_route(), FREE)
+    tab = await scene.timeless()
     assert await (await tab.client()).errors() == [(502, "upstream_redirect", CONNECTING)]
     assert await (await tab.client("/events/free")).errors() == [(0, "", CONNECTING)]
     assert "/there" not in [told.path for told in scene.pages.requests]

@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 
 from tests.browser.client_pages import EVENTS, ISSUE_PATH, LEAKY, ClientPages, events_route
-from tests.browser.client_scene import SECURE_HOST, Scene, scenery
+from tests.browser.client_scene import SECURE_HOST, Scene
 from tests.browser.client_tabs import Client, Tab
 from tests.browser.stage import Ending, plain, streaming
 from tests.browser.token_pages import places
-from tests.fakes.chromium import Context
-from tests.functional.conftest import StartGateway
 from tests.functional.running import TOKEN
 
 CARRIES = {"query": "", "header": "carry: header", "cookie": "carry: cookie"}
@@ -71,14 +69,13 @@ INSIDE = """({source}) => {
 
 
 @pytest.fixture
-async def scene(start_gateway: StartGateway, context: Context) -> AsyncIterator[Scene]:
+def scene(scene: Scene) -> Scene:
     """A scene whose pages tell every site their whole URL, and whose streams end twice."""
-    async with scenery(start_gateway, context) as scene:
-        scene.pages.pages["/"] = LEAKY
-        one = streaming(b"id: 1\ndata: one\n\n", ending=Ending.END)
-        away = plain("503 Service Unavailable")
-        scene.streams.answers["events"] = [one, away, streaming(b"id: 2\ndata: two\n\n")]
-        yield scene
+    scene.pages.pages["/"] = LEAKY
+    one = streaming(b"id: 1\ndata: one\n\n", ending=Ending.END)
+    away = plain("503 Service Unavailable")
+    scene.streams.answers["events"] = [one, away, streaming(b"id: 2\ndata: two\n\n")]
+    return scene
 
 
 @pytest.fixture
@@ -92,12 +89,7 @@ async def third() -> AsyncIterator[ClientPages]:
 
 async def issued(tab: Tab) -> list[str]:
     """Tell every ephemeral token that the page was given, in the answer or in a cookie."""
-    tokens = []
-    for asked in tab.asked:
-        if asked.method == "POST":
-            answer = await tab.run(asked.response())
-            assert answer is not None
-            tokens.append((await tab.run(answer.json())).get("sse_token"))
+    tokens = [answer.get("sse_token") for answer in await tab.issued()]
     cookies = await tab.run(tab.page._tab.context.cookies())
     tokens += [c["value"] for c in cookies if c.get("name", "").startswith("tentaculo_token_")]
     return [token for token in tokens if token]

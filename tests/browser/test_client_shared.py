@@ -9,13 +9,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.browser.client_pages import EVENTS, ISSUE_PATH, events_route
-from tests.browser.client_scene import SECURE_HOST, Scene, scenery
+from tests.browser.client_scene import SECURE_HOST, Scene
 from tests.browser.client_tabs import CLOSED, CONNECTING, OPEN, PATIENCE, Client
 from tests.browser.stage import streaming
-from tests.fakes.chromium import Context
 from tests.fakes.event_server import EventServer
 from tests.fakes.gates import eventually
-from tests.functional.conftest import StartGateway
 from tests.functional.running import TOKEN
 from tests.functional.tokens import reaches, revoke
 
@@ -44,20 +42,10 @@ LOCKS = """() => navigator.locks.query().then(({held, pending}) => [held.length,
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[EventServer]:
-    """A backend that gives ids and honours them."""
-    server = EventServer()
-    await server.start()
-    yield server
-    await server.kill()
-
-
-@pytest.fixture
-async def scene(start_gateway: StartGateway, context: Context, server: EventServer) -> AsyncIterator[Scene]:
+async def scene(scene: Scene, server: EventServer) -> Scene:
     """A started scene."""
-    async with scenery(start_gateway, context) as scene:
-        await scene.start(port=server.port)
-        yield scene
+    await scene.start(port=server.port)
+    return scene
 
 
 async def join(
@@ -337,12 +325,7 @@ async def test_what_tabs_tell_each_other(terms: str, scene: Scene, server: Event
         await client.until("open")
     await server.emit(10)
     await all_got(clients, 10)
-    tokens = [TOKEN]
-    for asked in tabs[0].asked:
-        if asked.method == "POST":
-            answer = await tabs[0].run(asked.response())
-            assert answer is not None
-            tokens.append((await tabs[0].run(answer.json())).get("sse_token", TOKEN))
+    tokens = [TOKEN, *[answer.get("sse_token", TOKEN) for answer in await tabs[0].issued()]]
     assert len(tokens) == 2
     heard = str([await tab.do("() => window.heard") for tab in tabs])
     heard += str(await tabs[0].do("() => navigator.locks.query().then((all) => JSON.stringify(all))"))

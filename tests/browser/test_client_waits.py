@@ -11,13 +11,11 @@ from functools import partial
 import pytest
 
 from tests.browser.client_pages import EVENTS, ISSUE_PATH, SCRIPT, events_route
-from tests.browser.client_scene import HOST, Scene, scenery
+from tests.browser.client_scene import HOST, Scene
 from tests.browser.client_tabs import CLOSED, CONNECTING, OPEN, Client
 from tests.browser.conftest import StartCable
 from tests.browser.stage import Ending, plain, streaming
-from tests.fakes.chromium import Context
 from tests.fakes.fault_proxy import FaultProxy
-from tests.functional.conftest import StartGateway
 from tests.functional.tokens import reaches
 
 AWAY = plain("503 Service Unavailable")
@@ -25,13 +23,6 @@ ONE = streaming(b"id: 1\ndata: one\n\n")
 TWO = streaming(b"id: 2\ndata: two\n\n")
 LONGEST = 30.0  # the greatest share that chance has in a pause
 HOUR = 3600.0
-
-
-@pytest.fixture
-async def scene(start_gateway: StartGateway, context: Context) -> AsyncIterator[Scene]:
-    """A scene."""
-    async with scenery(start_gateway, context) as scene:
-        yield scene
 
 
 @pytest.fixture
@@ -46,8 +37,7 @@ async def proxy(scene: Scene) -> AsyncIterator[FaultProxy]:
 
 async def timeless(scene: Scene, port: int = 0) -> Client:
     """Open a tab where no time passes by itself, and a client there."""
-    tab = await scene.tab(f"http://{HOST}:{port or scene.gateway.port}/")
-    await tab.stop_clock()
+    tab = await scene.timeless(f"http://{HOST}:{port or scene.gateway.port}/")
     return await tab.client()
 
 
@@ -70,7 +60,7 @@ async def pauses(client: Client) -> list[float]:
 async def passes(client: Client, seconds: float, count: int) -> None:
     """Let time pass, and fail unless the client has asked so many times by then."""
     await client.tab.pass_time(seconds)
-    await client.tab.do("() => fetch('/').then((answer) => answer.text())")
+    await client.tab.round_trip()
     assert asked(client) == count
 
 
@@ -240,8 +230,7 @@ async def test_offline(again: str, scene: Scene, start_cable: StartCable) -> Non
     scene.streams.answers["events"] = [ONE, TWO]
     gateway = await scene.start(events_route(stream=f"retry: {retry}"))
     cable = await start_cable(gateway.port)
-    tab = await scene.tab(f"http://{HOST}:{cable.port}/")
-    await tab.stop_clock()
+    tab = await scene.timeless(f"http://{HOST}:{cable.port}/")
     client = await tab.client()
     await client.data(1)
     await scene.context.offline()
@@ -278,5 +267,5 @@ async def test_closed_while_offline(scene: Scene) -> None:
     await client.errors()
     await client.close()
     await scene.context.offline(away=False)
-    await client.tab.do("() => fetch('/').then((answer) => answer.text())")
+    await client.tab.round_trip()
     assert (asked(client), await client.ready_state()) == (1, CLOSED)

@@ -8,11 +8,11 @@ import re
 
 import pytest
 
-from tests.browser.conftest import StartConsole
 from tests.browser.console_pages import SECTIONS, TOKEN_FIELD, Operator, check
 from tests.fakes.client import RawClient, request
 from tests.fakes.gates import soon
 from tests.fakes.upstream import ScriptedUpstream
+from tests.functional.conftest import StartEdited
 from tests.functional.editing import EditedGateway, edited
 from tests.functional.running import GOOD
 from tests.functional.tokens import ADMIN, ADMIN_TOKEN
@@ -27,9 +27,9 @@ UNREACHABLE = "The gateway does not answer."
 
 
 @pytest.fixture
-async def gateway(start_console: StartConsole, upstream: ScriptedUpstream) -> EditedGateway:
+async def gateway(start_edited: StartEdited, upstream: ScriptedUpstream) -> EditedGateway:
     """A gateway with routes of every state."""
-    return await start_console(edited(upstream.port, EVENTS, OFF, BUSY, REST))
+    return await start_edited(edited(upstream.port, EVENTS, OFF, BUSY, REST))
 
 
 async def test_root_leads_there(gateway: EditedGateway, operator: Operator) -> None:
@@ -231,11 +231,11 @@ async def test_draining(gateway: EditedGateway, operator: Operator, upstream: Sc
 
 
 async def test_admin_token_of_any_letters(
-    operator: Operator, upstream: ScriptedUpstream, start_console: StartConsole
+    operator: Operator, upstream: ScriptedUpstream, start_edited: StartEdited
 ) -> None:
     """The page and its stream write it in the same way."""
     token = "Àdm1n-tøken-☃-of-the-test"
-    gateway = await start_console(edited(upstream.port, admin_token=token))
+    gateway = await start_edited(edited(upstream.port, admin_token=token))
     await operator.arrive(gateway)
     await operator.sign_in(token)
     await operator.sees("Live")
@@ -265,7 +265,7 @@ async def other_console(gateway: EditedGateway) -> RawClient:
 
 
 async def test_gateway_restarts(
-    gateway: EditedGateway, operator: Operator, upstream: ScriptedUpstream, start_console: StartConsole
+    gateway: EditedGateway, operator: Operator, upstream: ScriptedUpstream, start_edited: StartEdited
 ) -> None:
     """The page says that it is not live and why, and is live again without anyone's doing."""
     await operator.enter(gateway, "#/routes")
@@ -276,7 +276,7 @@ async def test_gateway_restarts(
     await operator.sees("the gateway does not answer")
     await operator.sees("What is below is from before")
     assert len(await operator.rows()) == 4
-    other = await start_console(edited(upstream.port, REST, admin=f"127.0.0.1:{port}"))
+    other = await start_edited(edited(upstream.port, REST, admin=f"127.0.0.1:{port}"))
     await operator.sees("Live again.")
     await operator.sees("1 route")
     await operator.sees_no("What is below is from before")

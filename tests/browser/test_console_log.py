@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.browser.conftest import StartConsole
 from tests.browser.console_pages import Operator, check
 from tests.fakes.client import request
 from tests.fakes.upstream import ScriptedUpstream
+from tests.functional.conftest import StartEdited
 from tests.functional.editing import EditedGateway, edited
 from tests.functional.running import GOOD
 
@@ -33,9 +33,9 @@ COUNT_AT_ONCE = f"""() => {{
 
 
 @pytest.fixture
-async def gateway(start_console: StartConsole, upstream: ScriptedUpstream) -> EditedGateway:
+async def gateway(start_edited: StartEdited, upstream: ScriptedUpstream) -> EditedGateway:
     """A gateway with two routes."""
-    return await start_console(edited(upstream.port, ECHO, REST))
+    return await start_edited(edited(upstream.port, ECHO, REST))
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.conftest import StartConsole
 from tests.browser.console_pages import SECTIONS, Operator, check
 from tests.fakes.upstream import ScriptedUpstream
+from tests.functional.conftest import StartEdited
 from tests.functional.editing import EditedGateway, edited
 
 EVENTS = "{name: events, path: /sse/events, upstream: backend, stream: {shared: true}}"
@@ -22,10 +22,10 @@ WIDER = "() => document.documentElement.scrollWidth - innerWidth"
 
 
 @pytest.fixture
-async def gateway(start_console: StartConsole, upstream: ScriptedUpstream) -> EditedGateway:
+async def gateway(start_edited: StartEdited, upstream: ScriptedUpstream) -> EditedGateway:
     """A gateway with something in every section: long names, a stream, failed calls, a rejected edit."""
     routes = (EVENTS, LONG, "{name: away, path: /away, upstream: away}", REST)
-    gateway = await start_console(edited(upstream.port, *routes).replace("routes:", f"  {DOWN}\nroutes:"))
+    gateway = await start_edited(edited(upstream.port, *routes).replace("routes:", f"  {DOWN}\nroutes:"))
     gateway.errors_expected = True
     await gateway.open()
     for target in ("/away", "/status/503", f"/echo/{'far/' * 60}"):

@@ -7,10 +7,10 @@ import re
 import pytest
 from playwright.async_api import Error
 
-from tests.browser.conftest import StartConsole
 from tests.browser.console_pages import SECTIONS, Operator, check
 from tests.fakes.chromium import Context
 from tests.fakes.upstream import ScriptedUpstream
+from tests.functional.conftest import StartEdited
 from tests.functional.editing import edited
 from tests.functional.tokens import ADMIN_TOKEN
 
@@ -19,10 +19,10 @@ UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12
 
 
 async def test_admin_token(
-    start_console: StartConsole, upstream: ScriptedUpstream, operator: Operator, context: Context
+    start_edited: StartEdited, upstream: ScriptedUpstream, operator: Operator, context: Context
 ) -> None:
     """It is in no storage, URL, history, performance entry or element; only headers of calls carry it."""
-    gateway = await start_console(edited(upstream.port))
+    gateway = await start_edited(edited(upstream.port))
     await operator.arrive(gateway)
     await operator.sign_in(ASIDE)
     await operator.sees("That is not")
@@ -47,10 +47,10 @@ async def test_admin_token(
 
 
 async def test_stream_token(
-    start_console: StartConsole, upstream: ScriptedUpstream, operator: Operator, context: Context
+    start_edited: StartEdited, upstream: ScriptedUpstream, operator: Operator, context: Context
 ) -> None:
     """The stream is opened by an ephemeral token in a header, with the admin token nowhere in it."""
-    gateway = await start_console(edited(upstream.port))
+    gateway = await start_edited(edited(upstream.port))
     await operator.enter(gateway)
     (opening,) = [one for one in await context.sent() if "/console/events" in one.url]
     token = opening.fields["authorization"].removeprefix("Bearer ")
@@ -62,10 +62,10 @@ async def test_stream_token(
 
 
 async def test_no_outside_resource(
-    start_console: StartConsole, upstream: ScriptedUpstream, operator: Operator, context: Context
+    start_edited: StartEdited, upstream: ScriptedUpstream, operator: Operator, context: Context
 ) -> None:
     """All that the page loads is the gateway's own, under a policy that forbids all else."""
-    gateway = await start_console(edited(upstream.port))
+    gateway = await start_edited(edited(upstream.port))
     await operator.enter(gateway)
     origin = f"http://127.0.0.1:{gateway.admin_port}/"
     assert all(one.url.startswith(origin) for one in await context.sent())

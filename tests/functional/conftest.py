@@ -16,11 +16,13 @@ from tests.fakes.recorder import OK, Recorder
 from tests.fakes.redis_server import RedisServer, running_redis
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.backlog import FullBacklog
+from tests.functional.editing import EditedGateway
 from tests.functional.process import GatewayProcess
 from tests.functional.running import RunningGateway
 
 LIMIT = 4 * 1024 * 1024
 StartGateway = Callable[[str], Awaitable[RunningGateway]]
+StartEdited = Callable[[str], Awaitable[EditedGateway]]
 StartInstance = Callable[[str], Awaitable[GatewayProcess]]
 
 
@@ -49,6 +51,21 @@ async def start_gateway() -> AsyncIterator[StartGateway]:
             stack.push_async_callback(running.stop)
             await running.start()
             return running
+
+        yield start
+
+
+@pytest.fixture
+async def start_edited(tmp_path: Path) -> AsyncIterator[StartEdited]:
+    """Start gateways from a file to edit; each is stopped at the end and its log looked through."""
+    async with AsyncExitStack() as stack:
+
+        async def start(text: str) -> EditedGateway:
+            gateway = EditedGateway(tmp_path / "tentaculo.yaml", text)
+            stack.callback(gateway.check_log)
+            stack.push_async_callback(gateway.stop)
+            await gateway.start()
+            return gateway
 
         yield start
 

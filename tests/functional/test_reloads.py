@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -13,29 +11,13 @@ import pytest
 from tests.fakes.client import RawClient, request, told
 from tests.fakes.gates import eventually
 from tests.fakes.upstream import ScriptedUpstream
-from tests.functional.conftest import StartUpstream
+from tests.functional.conftest import StartEdited, StartUpstream
 from tests.functional.editing import EVENTS, OTHER, PRINCIPAL, REST, EditedGateway, edited
 from tests.functional.running import GOOD, OTHER_TOKEN, TOKEN
 from tests.functional.tokens import ADMIN, ADMIN_TOKEN
 
-StartEdited = Callable[[str], Awaitable[EditedGateway]]
 ANOTHER = f"{{name: another, token: {OTHER_TOKEN}}}"
 AS_ANOTHER = (("X-VX11-Token", OTHER_TOKEN),)
-
-
-@pytest.fixture
-async def start(tmp_path: Path) -> AsyncIterator[StartEdited]:
-    """Start gateways from a file."""
-    async with AsyncExitStack() as stack:
-
-        async def begin(text: str) -> EditedGateway:
-            gateway = EditedGateway(tmp_path / "tentaculo.yaml", text)
-            stack.callback(gateway.check_log)
-            stack.push_async_callback(gateway.stop)
-            await gateway.start()
-            return gateway
-
-        yield begin
 
 
 async def goes_on(upstream: ScriptedUpstream, *streams: RawClient) -> None:
@@ -58,10 +40,10 @@ HARMLESS = {
 
 @pytest.mark.parametrize("routes", HARMLESS.values(), ids=HARMLESS)
 async def test_streams_of_unchanged_routes(
-    routes: tuple[str, ...], start: StartEdited, upstream: ScriptedUpstream
+    routes: tuple[str, ...], start_edited: StartEdited, upstream: ScriptedUpstream
 ) -> None:
     """They are not touched, whatever else is."""
-    gateway = await start(edited(upstream.port))
+    gateway = await start_edited(edited(upstream.port))
     stream = await gateway.open()
     assert (await gateway.edit(edited(upstream.port, *routes)))["event"] == "config.reloaded"
     assert gateway.gateway._relay is not None
@@ -71,10 +53,10 @@ async def test_streams_of_unchanged_routes(
 
 
 async def test_changed_upstream(
-    start: StartEdited, upstream: ScriptedUpstream, start_upstream: StartUpstream
+    start_edited: StartEdited, upstream: ScriptedUpstream, start_upstream: StartUpstream
 ) -> None:
     """Streams stay where they are; calls go to the new one at once, and nothing is kept to the old."""
-    gateway = await start(edited(upstream.port))
+    gateway = await start_edited(edited(upstream.port))
     stream = await gateway.open()
     assert (await gateway.call("/echo")).status == 200
     kept = next(one.wire for one in upstream.exchanges if one.path == "/echo")
@@ -86,18 +68,18 @@ async def test_changed_upstream(
     await goes_on(upstream, stream)
 
 
-async def test_warm_connections(start: StartEdited, upstream: ScriptedUpstream) -> None:
+async def test_warm_connections(start_edited: StartEdited, upstream: ScriptedUpstream) -> None:
     """Idle connections to an unchanged upstream are used after a reload."""
-    gateway = await start(edited(upstream.port))
+    gateway = await start_edited(edited(upstream.port))
     await gateway.call("/echo")
     await gateway.edit(edited(upstream.port, EVENTS, REST))
     await gateway.call("/echo")
     assert len(upstream.wires) == 1
 
 
-async def test_call_on_its_way(start: StartEdited, upstream: ScriptedUpstream) -> None:
+async def test_call_on_its_way(start_edited: StartEdited, upstream: ScriptedUpstream) -> None:
     """It ends as it began, though its route is gone."""
-    gateway = await start(edited(upstream.port))
+    gateway = await start_edited(edited(upstream.port))
     client = await gateway.client()
     await client.send(request("GET", "/slow-head", GOOD))
     await upstream.next()
@@ -119,10 +101,10 @@ async def test_call_on_its_way(start: StartEdited, upstream: ScriptedUpstream) -
     ids=["removed", "rotated", "not-allowed", "renamed"],
 )
 async def test_streams_of_who_may_not_any_more(
-    principals: tuple[str, ...], start: StartEdited, upstream: ScriptedUpstream
+    principals: tuple[str, ...], start_edited: StartEdited, upstream: ScriptedUpstream
 ) -> None:
     """They end at once, and nobody else's."""
-    gateway = await start(edited(upstream.port, principals=(PRINCIPAL, ANOTHER)))
+    gateway = await start_edited(edited(upstream.port, principals=(PRINCIPAL, ANOTHER)))
     theirs, other = await gateway.open(), await gateway.open(fields=AS_ANOTHER)
     await gateway.edit(edited(upstream.port, principals=principals))
     assert b"revoked" in await theirs.until(b"0\r\n\r\n")
@@ -133,11 +115,11 @@ async def test_streams_of_who_may_not_any_more(
 
 
 async def test_route_by_a_name_that_its_principal_may_not_use(
-    start: StartEdited, upstream: ScriptedUpstream
+    start_edited: StartEdited, upstream: ScriptedUpstream
 ) -> None:
     """A new name may take a route away from a principal, though neither has changed otherwise."""
     who = (PRINCIPAL.replace("}", ", routes: [e*, rest]}"), ANOTHER)
-    gateway = await start(edited(upstream.port, principals=who))
+    gateway = await start_edited(edited(upstream.port, principals=who))
     stream = await gateway.open()
     names = (EVENTS.replace("name: events", "name: feed"), OTHER.replace("name: other", "name: else"), REST)
     await gateway.edit(edited(upstream.port, *names, principals=who))
@@ -162,11 +144,11 @@ async def test_stream_that_was_about_to_open(
     principals: tuple[str, ...],
     status: int,
     code: str,
-    start: StartEdited,
+    start_edited: StartEdited,
     upstream: ScriptedUpstream,
 ) -> None:
     """It does not open once its route or its principal is gone."""
-    gateway = await start(edited(upstream.port, REST))
+    gateway = await start_edited(edited(upstream.port, REST))
     client = await gateway.client()
     await client.send(request("GET", "/late-sse", GOOD))
     await upstream.next()
@@ -177,9 +159,9 @@ async def test_stream_that_was_about_to_open(
     assert gateway.logs.named("stream.opened") == []
 
 
-async def test_bad_file(start: StartEdited, upstream: ScriptedUpstream) -> None:
+async def test_bad_file(start_edited: StartEdited, upstream: ScriptedUpstream) -> None:
     """What was before goes on; log, metric and readiness tell, until the file is good again."""
-    gateway = await start(edited(upstream.port))
+    gateway = await start_edited(edited(upstream.port))
     gateway.errors_expected = True
     stream = await gateway.open()
     bad = edited(upstream.port).replace("upstream: backend", "upstream: missing")
@@ -197,9 +179,9 @@ async def test_bad_file(start: StartEdited, upstream: ScriptedUpstream) -> None:
     assert told(await gateway.admin("/ready")) == {"status": "ready"}
 
 
-async def test_reload_by_the_admin_api(start: StartEdited, upstream: ScriptedUpstream) -> None:
+async def test_reload_by_the_admin_api(start_edited: StartEdited, upstream: ScriptedUpstream) -> None:
     """It answers with what has changed, or what is wrong, and takes the admin token that counts now."""
-    gateway = await start(edited(upstream.port))
+    gateway = await start_edited(edited(upstream.port))
     gateway.errors_expected = True
     assert (await gateway.reload(())).status == 401
     reply = await gateway.reload()
@@ -212,11 +194,13 @@ async def test_reload_by_the_admin_api(start: StartEdited, upstream: ScriptedUps
     assert (await gateway.reload([("Authorization", "Bearer the-new-admin-token")])).status == 200
 
 
-async def test_secret_file(start: StartEdited, upstream: ScriptedUpstream, tmp_path: Path) -> None:
+async def test_secret_file(start_edited: StartEdited, upstream: ScriptedUpstream, tmp_path: Path) -> None:
     """A token's file is watched like the file that names it."""
     secret = tmp_path / "token"
     _write(secret, TOKEN)
-    gateway = await start(edited(upstream.port, principals=(f"{{name: operator-ui, token_file: {secret}}}",)))
+    gateway = await start_edited(
+        edited(upstream.port, principals=(f"{{name: operator-ui, token_file: {secret}}}",))
+    )
     assert (await gateway.call("/echo")).status == 200
     _write(secret, OTHER_TOKEN)
     assert (await gateway.reported(1))["principals_changed"] == ["operator-ui"]
@@ -225,11 +209,11 @@ async def test_secret_file(start: StartEdited, upstream: ScriptedUpstream, tmp_p
 
 
 async def test_secret_file_that_comes_later(
-    start: StartEdited, upstream: ScriptedUpstream, tmp_path: Path
+    start_edited: StartEdited, upstream: ScriptedUpstream, tmp_path: Path
 ) -> None:
     """What a rejected file names is watched too: once it is there, all is read again."""
     secret = tmp_path / "late" / "token"
-    gateway = await start(edited(upstream.port))
+    gateway = await start_edited(edited(upstream.port))
     gateway.errors_expected = True
     secret.parent.mkdir()
     text = edited(upstream.port, principals=(PRINCIPAL, f"{{name: late, token_file: {secret}}}"))
@@ -251,9 +235,11 @@ async def test_edit_before_the_start(upstream: ScriptedUpstream, tmp_path: Path)
     gateway.check_log()
 
 
-async def test_names_that_the_outline_counts_by(start: StartEdited, upstream: ScriptedUpstream) -> None:
+async def test_names_that_the_outline_counts_by(
+    start_edited: StartEdited, upstream: ScriptedUpstream
+) -> None:
     """Streams count for their routes as those are called now, so that a comparison finds them."""
-    gateway = await start(edited(upstream.port))
+    gateway = await start_edited(edited(upstream.port))
     await gateway.open()
     await gateway.edit(edited(upstream.port, EVENTS.replace("name: events", "name: feed"), OTHER, REST))
     assert told(await gateway.admin("/configuration", ADMIN))["streams"] == {"feed": 1}
@@ -264,10 +250,10 @@ def _write(path: Path, text: str) -> None:
 
 
 async def test_new_credential_header_is_a_secret_at_once(
-    start: StartEdited, upstream: ScriptedUpstream
+    start_edited: StartEdited, upstream: ScriptedUpstream
 ) -> None:
     """Its value is masked wherever its name stands in the log."""
-    gateway = await start(edited(upstream.port))
+    gateway = await start_edited(edited(upstream.port))
     extra = "credential_headers: [X-New-Credential]\n"
     await gateway.edit(edited(upstream.port, extra=extra))
     digest = hashlib.sha256(b"x").hexdigest()
@@ -277,9 +263,9 @@ async def test_new_credential_header_is_a_secret_at_once(
     assert TOKEN not in gateway.logs.text
 
 
-async def test_limits_and_peers(start: StartEdited, upstream: ScriptedUpstream) -> None:
+async def test_limits_and_peers(start_edited: StartEdited, upstream: ScriptedUpstream) -> None:
     """They count from then on, for new connections and new streams."""
-    gateway = await start(edited(upstream.port))
+    gateway = await start_edited(edited(upstream.port))
     before = await gateway.client()
     extra = "trusted_peers: [127.0.0.1]\nlimits: {streams: 1}\n"
     await gateway.edit(edited(upstream.port, extra=extra))
@@ -291,9 +277,9 @@ async def test_limits_and_peers(start: StartEdited, upstream: ScriptedUpstream) 
     assert (await gateway.call("/sse/events")).status == 503
 
 
-async def test_series_of_what_is_gone(start: StartEdited, upstream: ScriptedUpstream) -> None:
+async def test_series_of_what_is_gone(start_edited: StartEdited, upstream: ScriptedUpstream) -> None:
     """They are shown until the last stream of a removed route has ended; a name that returns begins anew."""
-    gateway = await start(edited(upstream.port))
+    gateway = await start_edited(edited(upstream.port))
     assert await gateway.metric('tentaculo_streams_open{route="events"}') == 0
     stream = await gateway.open("/sse/other")
     assert (await gateway.call("/echo")).status == 200
@@ -316,17 +302,17 @@ def _is_told(gateway: EditedGateway, *names: str) -> bool:
     return [name for name in known if f'"{name}"' in told] == [name for name in known if name in names]
 
 
-async def test_several_reloads_at_once(start: StartEdited, upstream: ScriptedUpstream) -> None:
+async def test_several_reloads_at_once(start_edited: StartEdited, upstream: ScriptedUpstream) -> None:
     """They come one after another, and each is answered."""
-    gateway = await start(edited(upstream.port))
+    gateway = await start_edited(edited(upstream.port))
     replies = await asyncio.gather(*(gateway.reload(ADMIN) for _ in range(5)))
     assert [reply.status for reply in replies] == [200] * 5
     assert len(gateway.reports) == 5
 
 
-async def test_off_without_an_admin_token(start: StartEdited, upstream: ScriptedUpstream) -> None:
+async def test_off_without_an_admin_token(start_edited: StartEdited, upstream: ScriptedUpstream) -> None:
     """Then nobody reloads by a call, and the file is watched all the same."""
     text = edited(upstream.port).replace(f", token: {ADMIN_TOKEN}", "")
-    gateway = await start(text)
+    gateway = await start_edited(text)
     assert (await gateway.reload()).status == 404
     assert (await gateway.edit(f"{text}# edited\n"))["event"] == "config.reloaded"

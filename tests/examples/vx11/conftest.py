@@ -1,4 +1,4 @@
-"""The operator backend on a port of its own, with a clock that the test moves."""
+"""The operator backend and madre, each on a port of its own, with a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -14,6 +15,7 @@ import pytest
 from examples.vx11.admission import CREDENTIAL_HEADER
 from examples.vx11.events import EventFeed
 from examples.vx11.figures import ProcessMeter
+from examples.vx11.memory_bus import MemoryBus
 from examples.vx11.operator import (
     ISSUE_PATH,
     STATUS_PATH,
@@ -22,6 +24,7 @@ from examples.vx11.operator import (
     OperatorOptions,
 )
 from examples.vx11.principal import PrincipalToken
+from examples.vx11.rules import Rules, load_rules
 from examples.vx11.service import Service
 from examples.vx11.tokens import StreamTokens
 from tentaculo.access.memory_store import MemoryStore
@@ -34,6 +37,8 @@ from tentaculo.access.store import (
     TokenStore,
     TokenStoreUnavailable,
 )
+from tests.examples.vx11.madre_bench import RunningMadre, running_madre
+from tests.examples.vx11.switch_bench import RULES
 from tests.fakes.clock import Clock
 
 TOKEN = "principal-of-the-test"
@@ -98,7 +103,7 @@ class RunningOperator:
 
 @pytest.fixture
 def clock() -> Clock:
-    """The operator's clock."""
+    """The clock of the operator, or of the bus."""
     return Clock()
 
 
@@ -132,3 +137,24 @@ async def operator(
         yield RunningOperator(
             backend=backend, service=service, clock=clock, feed=feed, session=session, stack=stack
         )
+
+
+@pytest.fixture
+def bus(clock: Clock) -> MemoryBus:
+    """Where madre keeps its messages."""
+    return MemoryBus(clock=clock)
+
+
+@pytest.fixture
+async def madre(bus: MemoryBus) -> AsyncIterator[RunningMadre]:
+    """A running madre; replace the bus to change it."""
+    async with running_madre(bus) as madre:
+        yield madre
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Rules:
+    """The switch's rules in a test."""
+    file = tmp_path / "rules.yaml"
+    file.write_text(RULES)
+    return load_rules(file)

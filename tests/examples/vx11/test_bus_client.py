@@ -52,25 +52,6 @@ def pauses() -> Pauses:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    """The clock of `bus`."""
-    return Clock()
-
-
-@pytest.fixture
-def bus(clock: Clock) -> MemoryBus:
-    """Where madre keeps its messages."""
-    return MemoryBus(clock=clock)
-
-
-@pytest.fixture
-async def madre(bus: MemoryBus) -> AsyncIterator[RunningMadre]:
-    """A running madre."""
-    async with running_madre(bus) as madre:
-        yield madre
-
-
-@pytest.fixture
 async def client(madre: RunningMadre, pauses: Pauses) -> AsyncIterator[BusClient]:
     """A client of it."""
     async with BusClient(madre.base, "g", "one", back_off=pauses.back_off) as client:

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import aiohttp
@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from examples.vx11.bus import Bus, BusFull, BusUnavailable, Message, TopicState
+from examples.vx11.bus import BusFull, BusUnavailable, Message, TopicState
 from examples.vx11.madre import BODY_LIMIT, build_madre, main, make_bus
 from examples.vx11.memory_bus import MemoryBus
 from examples.vx11.redis_bus import DURABLE, RedisBus
@@ -51,25 +51,6 @@ class DyingBus(MemoryBus):
 
     async def arrival(self, group: str, topics: Sequence[str], seconds: float) -> None:
         raise BusUnavailable("ConnectionError")
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """The bus's clock."""
-    return Clock()
-
-
-@pytest.fixture
-def bus(clock: Clock) -> Bus:
-    """Where messages are kept."""
-    return MemoryBus(clock=clock)
-
-
-@pytest.fixture
-async def madre(bus: Bus) -> AsyncIterator[RunningMadre]:
-    """A running madre; replace the bus to change it."""
-    async with running_madre(bus) as madre:
-        yield madre
 
 
 class TestPublish:

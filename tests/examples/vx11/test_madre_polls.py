@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,25 +11,6 @@ from tests.examples.vx11.conftest import problem_of
 from tests.examples.vx11.madre_bench import TAKE, WANTED, RunningMadre, running_madre
 from tests.fakes.clock import Clock
 from tests.fakes.gates import eventually, soon
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """The bus's clock."""
-    return Clock()
-
-
-@pytest.fixture
-def bus(clock: Clock) -> MemoryBus:
-    """Where messages are kept."""
-    return MemoryBus(clock=clock)
-
-
-@pytest.fixture
-async def madre(bus: MemoryBus) -> AsyncIterator[RunningMadre]:
-    """A running madre."""
-    async with running_madre(bus) as madre:
-        yield madre
 
 
 class TestTake:

@@ -17,40 +17,12 @@ import pytest
 
 from examples.vx11.madre import BODY_LIMIT
 from examples.vx11.memory_bus import MemoryBus
-from examples.vx11.rules import Rules, load_rules
+from examples.vx11.rules import Rules
 from examples.vx11.service import Service
 from examples.vx11.switch import build_switch, main
-from tests.examples.vx11.madre_bench import RunningMadre, running_madre
+from tests.examples.vx11.madre_bench import RunningMadre
 from tests.examples.vx11.switch_bench import RULES, arrived, running_switch, settled
-from tests.fakes.clock import Clock
 from tests.fakes.gates import soon
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """The bus's clock."""
-    return Clock()
-
-
-@pytest.fixture
-def bus(clock: Clock) -> MemoryBus:
-    """Where messages are kept."""
-    return MemoryBus(clock=clock)
-
-
-@pytest.fixture
-async def madre(bus: MemoryBus) -> AsyncIterator[RunningMadre]:
-    """A running madre; replace the bus to change it."""
-    async with running_madre(bus) as madre:
-        yield madre
-
-
-@pytest.fixture
-def rules(tmp_path: Path) -> Rules:
-    """The rules of the test."""
-    file = tmp_path / "rules.yaml"
-    file.write_text(RULES)
-    return load_rules(file)
 
 
 @pytest.fixture

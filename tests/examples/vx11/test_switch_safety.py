@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +9,10 @@ import pytest
 from examples.vx11.bus import BusFull, BusUnavailable
 from examples.vx11.bus_client import BusClient
 from examples.vx11.memory_bus import MemoryBus
-from examples.vx11.rules import Rules, load_rules
+from examples.vx11.rules import Rules
 from examples.vx11.switch import Switch
-from tests.examples.vx11.madre_bench import RunningMadre, running_madre
-from tests.examples.vx11.switch_bench import RULES, arrived, quick, running_switch, serving_switch, settled
+from tests.examples.vx11.madre_bench import RunningMadre
+from tests.examples.vx11.switch_bench import arrived, quick, running_switch, serving_switch, settled
 from tests.fakes.clock import Clock
 from tests.fakes.gates import Gates, eventually, soon
 
@@ -55,27 +53,6 @@ class FullBus(MemoryBus):
         if topic != "a":
             raise BusFull
         return await super().publish(topic, body, correlation_id)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """The bus's clock."""
-    return Clock()
-
-
-@pytest.fixture
-async def madre(bus: MemoryBus) -> AsyncIterator[RunningMadre]:
-    """A running madre on the bus of the class."""
-    async with running_madre(bus) as madre:
-        yield madre
-
-
-@pytest.fixture
-def rules(tmp_path: Path) -> Rules:
-    """The rules of the test."""
-    file = tmp_path / "rules.yaml"
-    file.write_text(RULES)
-    return load_rules(file)
 
 
 class TestSafety:
