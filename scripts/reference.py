@@ -69,6 +69,13 @@ each of these keys once.
 Of `null` as a value its key says what it means; where it says nothing, it stands for the default. `${NAME}`
 in a value is taken from the environment, `${NAME:-default}` where there may be none. Unknown keys, missing
 variables and routes that no request can reach are problems, and a file with a problem is not used.
+
+Where `NAME` is not set, its text may come from the file that the variable `NAME_FILE` names, without the
+newline at its end, so that no secret has to stand in the environment. The file is UTF-8 text of 64 KiB at
+most; a relative name starts in the working directory. It is read again whenever it is edited, like the
+configuration itself. A file that can't be read or is empty is a problem, even where there is a default, and
+so are `NAME` and `NAME_FILE` set both. An empty `NAME_FILE` counts as unset, an empty `NAME` where there is a
+default.
 """
 
 

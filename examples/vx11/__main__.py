@@ -42,7 +42,7 @@ def main(environ: Mapping[str, str] = os.environ, argv: Sequence[str] = ()) -> i
         return _fail(1, f"The file in VX11_TOKEN_FILE can't be read: {error.strerror}.")
     principal = given or make_principal_token()
     try:
-        settings = load(file, {**environ, "VX11_TOKEN": principal.token})
+        settings = load(file, {**environ, "VX11_TOKEN": principal.token, "VX11_TOKEN_FILE": ""})
         addresses = {**read_addresses(environ), **_upstream_addresses(settings)}
         apps = build_services(principal.token, addresses, environ)
     except ConfigError as error:

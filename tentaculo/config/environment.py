@@ -1,7 +1,8 @@
 """References to the environment, `${NAME}` and `${NAME:-default}`, in the file's scalars.
 
 They are filled in after parsing, so that no value can change the structure of the file.  `$${` is a
-literal `${`, and an empty variable counts as unset where there is a default.
+literal `${`, and an empty variable counts as unset where there is a default.  A variable that is not set may
+have its text in a file, which `NAME_FILE` names.
 """
 
 from __future__ import annotations
@@ -10,14 +11,28 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from tentaculo.config.file_marks import FileMark
 from tentaculo.config.problems import Finding, YamlPath
 from tentaculo.config.tree import Document, Entry, MappingNode, Node, ScalarNode, SequenceNode
+from tentaculo.config.variables import Variables
 
 # Braces end a plain scalar inside `{}` and `[]`: while YAML is parsed, these stand for a reference's own.
 _OPEN, _CLOSE = "\U0010fffc", "\U0010fffd"
 RESERVED = (_OPEN, _CLOSE)
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-[^{}\n]*)?\})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A document without references; `findings` are those that can't be filled in, each at its scalar.
+
+    `files` are those that the environment names in place of texts, as they were before they were read.
+    """
+
+    document: Document
+    findings: list[Finding]
+    files: tuple[FileMark, ...]
 
 
 def protect_references(text: str) -> str:
@@ -30,12 +45,12 @@ def restore_references(text: str) -> str:
     return text.replace(_OPEN, "{").replace(_CLOSE, "}")
 
 
-def substitute(document: Document, environ: Mapping[str, str]) -> tuple[Document, list[Finding]]:
-    """Fill in every reference; the findings are the references that can't be, each at its scalar."""
-    filling = _Filling(environ)
+def substitute(document: Document, environ: Mapping[str, str]) -> Filled:
+    """Fill in every reference, from the environment or from the files that it names."""
+    filling = _Filling(Variables(environ))
     root = filling.fill(document.root, ())
     assert isinstance(root, MappingNode)
-    return Document(root), filling.findings
+    return Filled(Document(root), filling.findings, filling.variables.files)
 
 
 def _protect(match: re.Match[str]) -> str:
@@ -46,7 +61,7 @@ def _protect(match: re.Match[str]) -> str:
 
 @dataclass(slots=True)
 class _Filling:
-    environ: Mapping[str, str]
+    variables: Variables
     findings: list[Finding] = field(default_factory=list)
     _done: dict[int, Node] = field(default_factory=dict)
 
@@ -81,11 +96,15 @@ class _Filling:
         name, default = match["name"], match["default"]
         if name is None:
             return self._escape_or_fault(match[0], path)
-        value = self.environ.get(name)
-        if default is not None:
-            return value or default.removeprefix(":-")
+        try:
+            value = self.variables.text_of(name, empty_is_unset=default is not None)
+        except ValueError as fault:
+            self.findings.append(Finding(path, str(fault)))
+            return ""
+        if value is None and default is not None:
+            return default.removeprefix(":-")
         if value is None:
-            hint = f"set it, or give a default as in ${{{name}:-default}}"
+            hint = f"set it or {name}_FILE, or give a default as in ${{{name}:-default}}"
             self.findings.append(Finding(path, f"the environment variable {name} is not set; {hint}"))
         return value or ""
 

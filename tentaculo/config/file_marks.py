@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,3 +24,11 @@ def mark_of(path: Path) -> FileMark:
     except OSError:
         return FileMark(path)
     return FileMark(path, found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+def first_marks(marks: Iterable[FileMark]) -> tuple[FileMark, ...]:
+    """Return one mark a file, its first: what was written between two looks counts as a change."""
+    found: dict[Path, FileMark] = {}
+    for mark in marks:
+        found.setdefault(mark.path, mark)
+    return tuple(found.values())

@@ -11,7 +11,7 @@ from tentaculo.config.assembly import assemble
 from tentaculo.config.digests import collect_digests
 from tentaculo.config.draft import Draft
 from tentaculo.config.environment import substitute
-from tentaculo.config.file_marks import FileMark, mark_of
+from tentaculo.config.file_marks import FileMark, first_marks, mark_of
 from tentaculo.config.named_files import named_files
 from tentaculo.config.problems import ConfigError, Finding, Problem, show_path
 from tentaculo.config.reading import read_tree
@@ -41,11 +41,12 @@ def load_text(text: str, *, source: Path, environ: Mapping[str, str] | None = No
 def _load(text: str, mark: FileMark, source: Path, environ: Mapping[str, str] | None) -> Settings:
     """Load a text; `mark` is that of its file before it was read."""
     tree, problems = read_tree(text, str(source))
-    document, missing = substitute(tree, os.environ if environ is None else environ)
+    filled = substitute(tree, os.environ if environ is None else environ)
+    document, missing = filled.document, filled.findings
     file, misshapen, left_out = read_shape(document, (finding.path for finding in missing))
     draft = Draft(file, document, source.parent, left_out)
     _, *named = named_files(draft, source)
-    files = (mark, *map(mark_of, named))  # before any of them is read
+    files = first_marks((mark, *filled.files, *map(mark_of, named)))  # before any of them is read
     digests = collect_digests(draft)
     findings = [*missing, *misshapen, *digests.findings, *apply_rules(draft)]
     if problems or findings:

@@ -50,7 +50,7 @@ class CredentialSection(Section):
     required = ("header", "value")
 
     header: FreeFieldName | None = Field(None, description="The header field that carries the secret.")
-    value: SecretValue | None = Field(None, description="The secret, best taken from the environment.")
+    value: SecretValue | None = Field(None, description="The secret, best taken from a file that the environment names.")
 
 
 class ServerSection(Section):

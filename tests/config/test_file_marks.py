@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tentaculo.config.file_marks import FileMark, mark_of
+from tentaculo.config.file_marks import FileMark, first_marks, mark_of
 
 
 def test_mark_changes_with_the_file(tmp_path: Path) -> None:
@@ -38,3 +38,10 @@ def test_links_are_followed(tmp_path: Path) -> None:
     assert before.path == link
     target.write_text("other")
     assert mark_of(link) != before
+
+
+def test_first_marks() -> None:
+    """Of several marks of a file the one from before it was read is kept, in the order of the files."""
+    one, other = Path("/one"), Path("/other")
+    early, late = FileMark(one, 1, 1, 1), FileMark(one, 1, 2, 1)
+    assert first_marks([early, FileMark(other), late]) == (early, FileMark(other))

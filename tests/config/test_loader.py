@@ -106,6 +106,51 @@ def test_files_are_marked_before_they_are_read(tmp_path: Path) -> None:
     assert all(mark_of(pipe).modified_ns for pipe in texts)
 
 
+def test_files_of_the_environment_are_marked_before_they_are_read(tmp_path: Path) -> None:
+    """So are those that stand in for variables, and one that is named in two ways has its first mark."""
+    pipe = tmp_path / "token"
+    os.mkfifo(pipe)
+    os.utime(pipe, (0, 0))
+    text = config(principals="- {name: ui, token: '${TOKEN}'}")
+    writer = Thread(target=pipe.write_text, args=("token-of-the-ui\n",))
+    writer.start()
+    settings = settings_of(text, {"TOKEN_FILE": str(pipe)})
+    writer.join()
+    assert [(mark.path, mark.modified_ns) for mark in settings.files] == [(SOURCE.absolute(), 0), (pipe, 0)]
+    assert settings.principals == settings_of(config()).principals
+    assert mark_of(pipe).modified_ns
+
+
+def test_file_with_a_secret_is_known_whatever_is_wrong(tmp_path: Path) -> None:
+    """One that is missing is a problem at its scalar, with a mark by which its coming is seen."""
+    text = config(
+        principals="- {name: ui, token: '${TOKEN}'}",
+        upstreams="backend: {servers: ['http://h'], credential: {header: A, value: '${VALUE:-x}'}}",
+    )
+    file, missing = tmp_path / "value", tmp_path / "missing"
+    file.write_text("a value")
+    error = error_of(text, {"TOKEN_FILE": str(missing), "VALUE_FILE": str(file)})
+    told = "the environment variable TOKEN_FILE names a file that can't be read: No such file or directory"
+    assert [(problem.line, problem.path, problem.message) for problem in error.problems] == [
+        (2, "principals[0].token", told)
+    ]
+    assert [mark.path for mark in error.files] == [SOURCE.absolute(), missing, file]
+    assert [mark == mark_of(mark.path) for mark in error.files] == [True] * 3
+
+
+def test_token_from_a_file_is_the_text_of_token_file(tmp_path: Path) -> None:
+    """Both ways to give it mean the same token, and its file is known once."""
+    file = tmp_path / "token"
+    file.write_text("token-of-the-file\r\n")
+    ways = ("{name: ui, token: '${TOKEN}'}", f"{{name: ui, token_file: {file}}}")
+    found = [settings_of(config(principals=f"- {way}"), {"TOKEN_FILE": str(file)}) for way in ways]
+    assert found[0].principals == found[1].principals
+    both = f"- {ways[0]}\n  - {ways[1].replace('ui', 'other')}"
+    error = error_of(config(principals=both), {"TOKEN_FILE": str(file)})
+    assert [problem.path for problem in error.problems] == ["principals[1].token_file"]
+    assert [mark.path for mark in error.files] == [SOURCE.absolute(), file]
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [

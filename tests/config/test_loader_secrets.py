@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from pathlib import Path
 
 import pytest
 
@@ -118,9 +119,11 @@ PLANTED = {
 }
 
 
-@pytest.mark.parametrize(("text", "environ"), PLANTED.values(), ids=PLANTED)
-def test_planted_secret_never_shows(text: str, environ: dict[str, str]) -> None:
-    """A secret in any place of a bad file is in no problem, no repr and no traceback."""
+# The same from files, with the variables' own texts and with their files' names as secrets.
+PLANTED_IN_VARIABLES = {name: text for name, (text, environ) in PLANTED.items() if environ}
+
+
+def _check(text: str, environ: dict[str, str]) -> None:
     error = error_of(text, environ)
     frames = traceback.TracebackException.from_exception(error)
     shown = [str(error), repr(error), repr(error.problems), repr(error.args), "".join(frames.format())]
@@ -129,10 +132,31 @@ def test_planted_secret_never_shows(text: str, environ: dict[str, str]) -> None:
     assert error.__context__ is None
 
 
-def test_secret_of_a_good_file_is_in_no_repr() -> None:
+@pytest.mark.parametrize(("text", "environ"), PLANTED.values(), ids=PLANTED)
+def test_planted_secret_never_shows(text: str, environ: dict[str, str]) -> None:
+    """A secret in any place of a bad file is in no problem, no repr and no traceback."""
+    _check(text, environ)
+
+
+@pytest.mark.parametrize("text", PLANTED_IN_VARIABLES.values(), ids=PLANTED_IN_VARIABLES)
+def test_secret_of_a_file_never_shows(text: str, tmp_path: Path) -> None:
+    """Nor is one that a file holds, whatever it is used for and whether it is good text or not."""
+    file = tmp_path / "secret"
+    for content in (SECRET, f"{SECRET}\n\n", f"{SECRET}\0", f"{SECRET}\udcff"):
+        file.write_bytes(content.encode("utf-8", "surrogateescape"))
+        _check(text, {"S_FILE": str(file)})
+    _check(text, {"S_FILE": str(file), "S": SECRET})
+    _check(text, {"S_FILE": f"/{SECRET}"})
+
+
+@pytest.mark.parametrize("way", ["environment", "file"])
+def test_secret_of_a_good_file_is_in_no_repr(way: str, tmp_path: Path) -> None:
     """Settings can be printed."""
+    file = tmp_path / "secret"
+    file.write_text(SECRET)
+    environ = {"S_FILE": str(file)} if way == "file" else {"S": SECRET}
     upstream = "backend: {servers: ['http://h'], credential: {header: A, value: '${S}'}}"
-    settings = settings_of(config(principals="- {name: ui, token: ${S}}", upstreams=upstream), {"S": SECRET})
+    settings = settings_of(config(principals="- {name: ui, token: ${S}}", upstreams=upstream), environ)
     assert SECRET not in repr(settings)
     credential = settings.upstreams[0].credential
     assert credential is not None
