@@ -1,0 +1,22 @@
+"""A stack for each module of tests, removed with all that it kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.stack.stack import Stack
+
+
+@pytest.fixture(scope="module")
+def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """Run the seven services, all of them healthy."""
+    name = request.module.__name__.rpartition(".test_")[2].replace("_", "-")
+    stack = Stack(f"vx11-{name}-{os.getpid()}")
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.stop()
