@@ -1,4 +1,4 @@
-"""A token store as seen from outside: how long each step takes, and which ones fail."""
+"""A token store as seen from outside: how long each step takes, which ones fail, and so whether it is up."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ class StoreWatch(Protocol):
 
     def store_answered(self, step: str, seconds: float) -> None:
         """The store took so long for a step."""
+
+    def store_worked(self) -> None:
+        """The store did what it was asked."""
 
     def store_failed(self, step: str) -> None:
         """The store failed a step."""
@@ -75,9 +78,11 @@ class MeasuredStore:
     async def _step(self, step: str, doing: Awaitable[T]) -> T:
         began = self._clock()
         try:
-            return await doing
+            done = await doing
         except TokenStoreUnavailable:
             self._watch.store_failed(step)
             raise
         finally:
             self._watch.store_answered(step, self._clock() - began)
+        self._watch.store_worked()
+        return done

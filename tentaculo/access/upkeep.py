@@ -1,4 +1,7 @@
-"""What is done for tokens and principals from time to time, whether or not anyone calls."""
+"""What is done for tokens and principals from time to time, whether or not anyone calls.
+
+So the store is asked now and then in any case, and that it is away is known before anyone needs it.
+"""
 
 from __future__ import annotations
 

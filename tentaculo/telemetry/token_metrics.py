@@ -77,6 +77,10 @@ class TokenMetrics:
             ["credential"],
             registry=own,
         )
+        self._watch_store(own)
+        self._show_zeros()
+
+    def _watch_store(self, own: CollectorRegistry) -> None:
         self._steps = Histogram(
             "tentaculo_token_store_seconds",
             "Time that the token store took",
@@ -84,10 +88,14 @@ class TokenMetrics:
             registry=own,
             buckets=STEP_SECONDS,
         )
+        self._store_up = Gauge(
+            "tentaculo_token_store_up",
+            "1 while the token store answers; it is asked every 5 seconds",
+            registry=own,
+        )
         self._faults = Counter(
             "tentaculo_token_store_faults", "Steps that the token store failed", ["step"], registry=own
         )
-        self._show_zeros()
 
     def _show_zeros(self) -> None:
         """Begin every series that counts: a rate sees nothing of one that begins with its first count."""
@@ -133,8 +141,13 @@ class TokenMetrics:
         """Count a step of the token store."""
         self._steps.labels(step if step in STEPS else OTHER).observe(seconds)
 
+    def store_worked(self) -> None:
+        """Note that the token store is there."""
+        self._store_up.set(1)
+
     def store_failed(self, step: str) -> None:
-        """Count a step that the token store failed."""
+        """Count a step that the token store failed, and note that it is away."""
+        self._store_up.set(0)
         self._faults.labels(step if step in STEPS else OTHER).inc()
 
 

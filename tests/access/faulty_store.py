@@ -29,7 +29,7 @@ class FaultyStore(MemoryStore):
     def __init__(self, clock: Clock, *, max_tokens: int = 1000) -> None:
         super().__init__(clock=clock, max_tokens=max_tokens)
         self.away = False
-        self.fault: Exception | None = None
+        self.fault: BaseException | None = None
         self.loses_messages = False
         self.redeemed = asyncio.Event()
         self.delivers = asyncio.Event()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -53,14 +54,20 @@ class Watch:
     def __init__(self) -> None:
         self.answered: list[tuple[str, float]] = []
         self.failed: list[str] = []
+        self.up: bool | None = None
+
+    def store_worked(self) -> None:
+        """Keep that it is up."""
+        self.up = True
 
     def store_answered(self, step: str, seconds: float) -> None:
         """Keep a step."""
         self.answered.append((step, seconds))
 
     def store_failed(self, step: str) -> None:
-        """Keep a failed step."""
+        """Keep a failed step, and that it is away."""
         self.failed.append(step)
+        self.up = False
 
 
 class Slow(FaultyStore):
@@ -99,7 +106,7 @@ def measured(slow: Slow, watch: Watch) -> MeasuredStore:
 async def test_step_is_passed_on_and_measured(step: str, measured: MeasuredStore, watch: Watch) -> None:
     """It answers what the store does, and its time is told."""
     assert await STEPS[step](measured) == ANSWERS[step]
-    assert (watch.answered, watch.failed) == ([(step, 0.25)], [])
+    assert (watch.answered, watch.failed, watch.up) == ([(step, 0.25)], [], True)
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -108,7 +115,7 @@ async def test_step_that_fails(step: str, measured: MeasuredStore, slow: Slow, w
     slow.away = True
     with pytest.raises(TokenStoreUnavailable):
         await STEPS[step](measured)
-    assert (watch.answered, watch.failed) == ([(step, 0.25)], [step])
+    assert (watch.answered, watch.failed, watch.up) == ([(step, 0.25)], [step], False)
 
 
 async def test_refusal_is_an_answer(measured: MeasuredStore, watch: Watch) -> None:
@@ -116,6 +123,17 @@ async def test_refusal_is_an_answer(measured: MeasuredStore, watch: Watch) -> No
     with pytest.raises(TokenRefused):
         await measured.redeem(b"other", "events", CLIENT)
     assert (len(watch.answered), watch.failed) == (1, [])
+
+
+@pytest.mark.parametrize("fault", [asyncio.CancelledError(), RuntimeError("a bug")], ids=["left", "bug"])
+async def test_step_that_tells_nothing(
+    fault: BaseException, measured: MeasuredStore, slow: Slow, watch: Watch
+) -> None:
+    """A caller that left, or a bug, says neither that the store is up nor that it is away."""
+    slow.fault = fault
+    with pytest.raises(type(fault)):
+        await measured.census()
+    assert (len(watch.answered), watch.failed, watch.up) == (1, [], None)
 
 
 async def test_listening_and_closing_are_passed_on(measured: MeasuredStore, slow: Slow, watch: Watch) -> None:

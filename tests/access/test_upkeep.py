@@ -9,6 +9,7 @@ import pytest
 
 from tentaculo.access import upkeep
 from tentaculo.access.ephemeral_tokens import EphemeralTokens
+from tentaculo.access.measured_store import MeasuredStore
 from tentaculo.access.standings import Standings
 from tentaculo.access.store import Client, Grant, Lease, Revoked, Standing, Terms
 from tentaculo.access.upkeep import Upkeep
@@ -29,12 +30,13 @@ class Bench:
         self.clock = Clock()
         self.store = FaultyStore(self.clock)
         self.metrics = Metrics(version="0")
-        self.tokens = EphemeralTokens(self.store, self.metrics.tokens)
+        measured = MeasuredStore(self.store, self.metrics.tokens)
+        self.tokens = EphemeralTokens(measured, self.metrics.tokens)
         self.standings = Standings(self.clock)
         self.ended: list[str] = []
         self.upkeep = Upkeep(
             self.tokens,
-            self.store,
+            measured,
             self.standings,
             principals=lambda: ["one", "two"],
             end_streams=self.ended.append,
@@ -74,6 +76,17 @@ async def test_store_that_is_away_is_asked_once(bench: Bench) -> None:
     bench.store.away = False
     await bench.upkeep.look()
     assert bench.store.taken == ["renew", *ALL_STEPS]
+
+
+async def test_a_look_tells_whether_the_store_is_up() -> None:
+    """Nobody calls and no stream is open: each look still finds out."""
+    bench = Bench()
+    shown: list[float | None] = []
+    for away in (False, True, False):
+        bench.store.away = away
+        await bench.upkeep.look()
+        shown.append(bench.metrics.registry.get_sample_value("tentaculo_token_store_up"))
+    assert shown == [1, 0, 1]
 
 
 async def test_message_of_the_store(bench: Bench) -> None:

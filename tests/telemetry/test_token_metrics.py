@@ -81,6 +81,16 @@ def test_steps_of_the_store(step: str, metrics: Metrics) -> None:
     assert value(metrics, "tentaculo_token_store_faults_total", step=label) == 1
 
 
+def test_store_is_up_or_not(metrics: Metrics) -> None:
+    """What the store did with the last step says whether it is up, whatever step it was."""
+    assert value(metrics, "tentaculo_token_store_up") == 0
+    for step in ("census", "issue"):
+        metrics.tokens.store_worked()
+        assert value(metrics, "tentaculo_token_store_up") == 1
+        metrics.tokens.store_failed(step)
+        assert value(metrics, "tentaculo_token_store_up") == 0
+
+
 def test_counts(metrics: Metrics) -> None:
     """They can be read without a scrape: each reason is there, with zero too."""
     counts = metrics.tokens.counts()

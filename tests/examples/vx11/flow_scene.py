@@ -48,8 +48,7 @@ class Flow:
         for name in SERVICES:
             await self.bring(name)
         given = {"TENTACULO_LISTEN": "127.0.0.1:0", "TENTACULO_ADMIN": "127.0.0.1:0", "VX11_TOKEN": TOKEN}
-        for name in ("operator", "frontend"):
-            given[f"{name.upper()}_ADDRESS"] = f"127.0.0.1:{self.addresses[name].port}"
+        given |= {f"{name.upper()}_ADDRESS": f"127.0.0.1:{self.addresses[name].port}" for name in SERVICES}
         text = FILE.read_text(encoding="utf-8") + "log: {format: json}\n"
         self.gateway = RunningGateway(text, given)
         await self.gateway.start()
@@ -88,9 +87,11 @@ class Flow:
         self.stack.callback(stream.close)
         return stream
 
-    async def command(self, body: Mapping[str, Any], correlation_id: str = "order-66") -> tuple[int, Any]:
+    async def command(
+        self, body: Mapping[str, Any], correlation_id: str = "order-66", **headers: str
+    ) -> tuple[int, Any]:
         """Post a command at the gateway; return status and answer."""
-        headers = {**CREDENTIAL, "X-Correlation-Id": correlation_id}
+        headers = {**CREDENTIAL, "X-Correlation-Id": correlation_id, **headers}
         async with self.session.post(
             self._url("/operator/api/commands"), json=body, headers=headers
         ) as response:
