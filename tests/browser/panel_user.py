@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import json
+from typing import Protocol
 
 from playwright.async_api import Browser
 from playwright.async_api import Page as Tab
 
 from tests.browser.console_pages import Operator
-from tests.browser.panel_stack import TOKEN, PanelStack
+from tests.browser.panel_stack import TOKEN
 from tests.fakes.chromium import Page
 
 TOKEN_FIELD = "Principal token"
 TASKS = "disabled-by-default-devtools.timeline"
+ALL_ROWS = """() => {
+  const button = document.querySelector(".older button");
+  button?.scrollIntoView();  // as who clicks it must have scrolled there
+  button?.click();
+  return button === null;
+}"""
 ROWS = "() => [...document.querySelectorAll('.event .summary')].map((one) => one.textContent)"
+
+
+class Served(Protocol):
+    """What serves the panel."""
+
+    @property
+    def url(self) -> str:
+        """Where the panel is, once it is served."""
 
 
 class PanelUser(Operator):
     """A user in a tab of their own."""
 
-    def __init__(self, page: Page, stack: PanelStack) -> None:
+    def __init__(self, page: Page, stack: Served) -> None:
         super().__init__(page)
         self.stack = stack
 
@@ -60,6 +75,11 @@ class PanelUser(Operator):
     async def summaries(self) -> list[str]:
         """Tell the summaries in the list, from top to bottom."""
         return list(await self.page.evaluate(ROWS))
+
+    async def all_summaries(self) -> list[str]:
+        """Have a row for every event that is kept, and tell their summaries."""
+        await self.until(ALL_ROWS)
+        return await self.summaries()
 
     async def has_rows(self, count: int) -> None:
         """Wait until the list has so many rows."""

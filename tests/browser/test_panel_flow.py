@@ -9,7 +9,6 @@ import pytest
 
 from examples.vx11.panel import PANEL_PATH
 from tests.browser.panel_fixtures import panel_dist
-from tests.browser.panel_stack import PanelStack
 from tests.browser.panel_user import PanelUser
 from tests.examples.vx11.flow_scene import TOKEN, Flow
 from tests.fakes.chromium import Page
@@ -17,11 +16,10 @@ from tests.fakes.chromium import Page
 __all__ = ["panel_dist"]
 
 
-class WholeStack(PanelStack):
+class WholeStack:
     """The system in the place of an operator alone."""
 
-    def __init__(self, dist: Path, flow: Flow) -> None:
-        super().__init__(dist)
+    def __init__(self, flow: Flow) -> None:
         self.flow = flow
 
     @property
@@ -46,9 +44,9 @@ async def _command_comes_back(user: PanelUser, text: str) -> int:
     return int((await user.texts(".command-state"))[0].split()[-2])
 
 
-async def test_command_comes_back_through_every_service(flow: Flow, panel_dist: Path, page: Page) -> None:
+async def test_command_comes_back_through_every_service(flow: Flow, page: Page) -> None:
     """It does within a second, and again after hermes and the switch were restarted."""
-    user = PanelUser(page, WholeStack(panel_dist, flow))
+    user = PanelUser(page, WholeStack(flow))
     await user.connected(TOKEN)
     assert await _command_comes_back(user, "first") < 1_000
     for name in ("hermes", "switch"):

@@ -78,7 +78,7 @@ class Stack:
         return self.run("ps", "--quiet", service).strip()
 
     def health(self) -> dict[str, str]:
-        """Tell the health of each of the seven services: `starting`, `healthy`, `unhealthy`, `none` or `gone`."""
+        """Tell the health of each of the seven: `starting`, `healthy`, `unhealthy` or `gone`."""
         containers = [self.container(service) for service in SERVICES]
         form = "{{if .State.Running}}{{if .State.Health}}{{.State.Health.Status}}{{end}}{{else}}gone{{end}}"
         found = run(["docker", "inspect", "--format", form, *containers], self.environ).split()
@@ -91,16 +91,20 @@ class Stack:
     async def get(self, path: str, *, with_token: bool = True) -> tuple[int, bytes]:
         """Return status and body of a GET at the gateway."""
         headers = {TOKEN_HEADER: self.token} if with_token else {}
-        async with aiohttp.ClientSession() as session:
-            async with session.get(self.base_url + path, headers=headers) as answer:
-                return answer.status, await answer.read()
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(self.base_url + path, headers=headers) as answer,
+        ):
+            return answer.status, await answer.read()
 
     async def query(self, expression: str) -> list[dict[str, Any]]:
         """Return the series that an expression gives in Prometheus now, each with `metric` and `value`."""
         url = f"http://127.0.0.1:{self.prometheus_port}/api/v1/query"
-        async with aiohttp.ClientSession() as session:
-            async with session.get(url, params={"query": expression}) as answer:
-                told = await answer.json()
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(url, params={"query": expression}) as answer,
+        ):
+            told = await answer.json()
         assert told["status"] == "success", told
         found: list[dict[str, Any]] = told["data"]["result"]
         return found
@@ -115,7 +119,9 @@ def run(command: Sequence[str], environ: Mapping[str, str], *, seconds: float = 
     done = subprocess.run(
         command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=seconds, check=False
     )
-    assert done.returncode == 0, f"{json.dumps(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+    assert done.returncode == 0, (
+        f"{json.dumps(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+    )
     return done.stdout
 
 
@@ -126,5 +132,5 @@ def run_until(holds: Any, seconds: float) -> None:
 
 async def _until(holds: Any, seconds: float) -> None:
     async with asyncio.timeout(seconds):
-        while not await asyncio.to_thread(holds):  # the engine is asked by commands
+        while not await asyncio.to_thread(holds):  # noqa: ASYNC110 - the engine is asked by commands
             await asyncio.sleep(0.2)
