@@ -1,7 +1,8 @@
 """What madre asks of a bus: topics that keep messages, and groups that take and acknowledge them.
 
 A group gets every message that a topic keeps, at least once: what one of its consumers took and did not
-acknowledge in REDELIVERED_AFTER seconds is given again.  It knows neither HTTP nor where messages are kept.
+acknowledge in REDELIVERED_AFTER seconds is given again, to the same consumer at once where it asks for it.
+It knows neither HTTP nor where messages are kept.
 """
 
 from __future__ import annotations
@@ -63,10 +64,13 @@ class Bus(Protocol):
     async def publish(self, topic: str, body: bytes, correlation_id: str) -> str:
         """Keep a message, and return its id; raises BusFull for a topic too many."""
 
-    async def take(self, group: str, consumer: str, topics: Sequence[str], limit: int) -> list[Message]:
+    async def take(
+        self, group: str, consumer: str, topics: Sequence[str], limit: int, *, resume: bool = False
+    ) -> list[Message]:
         """Return at once what there is for the group, of each topic an equal share of `limit`.
 
-        There are no more topics than `limit`.  Of each, what is given again comes before what is new.
+        There are no more topics than `limit`.  Of each, what is given again comes before what is new;
+        with `resume` that is also what this consumer took and did not acknowledge, however short ago.
         Raises BusFull for a topic or group too many.
         """
 

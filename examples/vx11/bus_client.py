@@ -1,7 +1,6 @@
-"""A service's way to madre: publish, take batch after batch, acknowledge.
+"""A service's way to madre: publish, take, acknowledge; each is one try, and `keep_trying` makes it patient.
 
-Taking goes on through every fault of madre or the network, with back-off; publishing and acknowledging are
-one try each, and `keep_trying` makes them as patient.  It knows nothing of what the messages mean.
+It knows nothing of what the messages mean.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from types import TracebackType
@@ -53,7 +52,7 @@ class BackOff:
     def __init__(
         self,
         first: float = 0.1,
-        most: float = 5.0,
+        most: float = 1.0,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
@@ -74,7 +73,11 @@ class BackOff:
 
 
 class BusClient:
-    """Publishes to any topic, and takes as `consumer` of `group`.  Open it with `async with`."""
+    """Publishes to any topic, and takes as `consumer` of `group`.  Open it with `async with`.
+
+    Nobody else takes under its name, and it does so once at a time: what it got and did not acknowledge comes
+    to it again at once after a restart, or after an answer that was lost.
+    """
 
     def __init__(
         self,
@@ -84,6 +87,7 @@ class BusClient:
         *,
         wait: float = 10.0,
         timeout: float = 5.0,
+        connect_timeout: float = 1.0,
         back_off: Callable[[], BackOff] = BackOff,
     ) -> None:
         self._base = base_url.rstrip("/")
@@ -91,8 +95,10 @@ class BusClient:
         self._consumer = consumer
         self._wait = wait
         self._timeout = timeout
+        self._connect_timeout = connect_timeout
         self._back_off = back_off
         self._opened: aiohttp.ClientSession | None = None
+        self._resuming = True
 
     async def __aenter__(self) -> Self:
         return self
@@ -117,20 +123,6 @@ class BusClient:
         answer = await self._post(f"/madre/topics/{topic}/messages", body, headers=headers)
         return str(answer["message_id"])
 
-    async def taken(self, topics: Sequence[str]) -> AsyncGenerator[list[TakenMessage], None]:
-        """Yield batches of one message or more for as long as it is asked for them, whatever happens."""
-        back_off = self._back_off()
-        while True:
-            try:
-                batch = await self.take(topics)
-            except (BusAway, MessageRefused) as fault:
-                _log.warning("taking from madre failed: %s", fault)
-                await back_off.pause()
-                continue
-            back_off.reset()
-            if batch:
-                yield batch
-
     async def take(self, topics: Sequence[str], limit: int = 100) -> list[TakenMessage]:
         """Return the next batch, empty when none came in time; raises BusAway or MessageRefused."""
         asked = {
@@ -138,9 +130,14 @@ class BusClient:
             "topics": list(topics),
             "max": limit,
             "wait_ms": int(self._wait * 1000),
+            "resume": self._resuming,
         }
+        resumed, self._resuming = self._resuming, True  # for as long as nobody knows what madre gave
         answer = await self._post(f"/madre/groups/{self._group}/take", asked, wait=self._wait)
-        return [TakenMessage(**message) for message in answer["messages"]]
+        batch = [TakenMessage(**message) for message in answer["messages"]]
+        # More may have been left than one batch holds.
+        self._resuming = resumed and bool(batch) and all(message.deliveries > 1 for message in batch)
+        return batch
 
     async def ack(self, messages: Iterable[TakenMessage]) -> int:
         """Acknowledge what was dealt with; return how many were still pending.  Raises BusAway."""
@@ -171,7 +168,8 @@ class BusClient:
         headers: Mapping[str, str] | None = None,
         wait: float = 0.0,
     ) -> Any:
-        timeout = aiohttp.ClientTimeout(total=self._timeout + wait)
+        # A new try finds a container that has come back sooner than the kernel's own.
+        timeout = aiohttp.ClientTimeout(total=self._timeout + wait, connect=self._connect_timeout)
         sent = {"Content-Type": "application/json", **(headers or {})}
         try:
             async with self._session().post(
@@ -189,7 +187,8 @@ class BusClient:
     def _session(self) -> aiohttp.ClientSession:
         # Made late: a session belongs to a loop, and a client is made before there is one.
         if self._opened is None:
-            self._opened = aiohttp.ClientSession()
+            # A container that comes back may have another address.
+            self._opened = aiohttp.ClientSession(connector=aiohttp.TCPConnector(use_dns_cache=False))
         return self._opened
 
 

@@ -6,6 +6,7 @@ It knows neither HTTP nor what the events mean.
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import time
 from collections import deque
@@ -15,6 +16,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import orjson
+
+EVENT_ID = re.compile(r"[!-~]{1,128}")
+"""What an event's id is made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +100,18 @@ class EventFeed:
         module: str = "operator",
         severity: str = "info",
         correlation_id: str | None = None,
+        event_id: str | None = None,
     ) -> Event:
-        """Make an event of it, keep it and queue it for every open stream."""
+        """Make an event of it, keep it and queue it for every open stream.
+
+        Under an `event_id` that is kept already there is nothing new: it returns the event as it was.
+        """
+        for known in self._kept if event_id else ():
+            if known.event_id == event_id:
+                return known
         self._count += 1
         event = Event(
-            event_id=f"{self._epoch}-{self._count}",
+            event_id=event_id or f"{self._epoch}-{self._count}",
             event_type=event_type,
             summary=summary,
             module=module,

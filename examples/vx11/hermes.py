@@ -13,7 +13,6 @@ import os
 import re
 import sys
 import time
-import traceback
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,13 +21,14 @@ from pathlib import Path
 import uvloop
 from aiohttp import web
 
-from examples.vx11.bus_client import BackOff, BusAway, BusClient, MessageRefused, TakenMessage
+from examples.vx11.bus_client import BackOff, BusClient, TakenMessage
 from examples.vx11.event_store import EventStore, EventStoreError, StoredEvent, open_store
 from examples.vx11.events import timestamp
 from examples.vx11.intake import to_event
 from examples.vx11.problems import Refused, answer_problems, mark_response
 from examples.vx11.service import Service, stop_signals
 from examples.vx11.streaming import send_stream
+from examples.vx11.taking import POLL_SECONDS, Taker
 
 STREAM_PATH = "/hermes/events/stream"
 EVENTS_PATH = "/hermes/events"
@@ -41,9 +41,6 @@ PAGE = 100
 MOST_LISTED = 1_000
 # What whoever comes with an id that never was gets: as many as the panel keeps.
 REPLAYED = 1_000
-
-POLL_SECONDS = 1.0
-STOP_SECONDS = 3.0
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _log = logging.getLogger("vx11.hermes")
@@ -70,6 +67,7 @@ class Hermes:
         back_off: Callable[[], BackOff] = BackOff,
     ) -> None:
         self._bus = bus
+        self._taker = Taker(bus, self.take_in, back_off=back_off)
         self._options = options
         self._wall_clock = wall_clock
         self._back_off = back_off
@@ -145,41 +143,12 @@ class Hermes:
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[None]:
-        async with open_store(self._options.database) as self._store, self._bus:
-            taking = asyncio.create_task(self._keep_taking(), name="hermes-taking")
-            try:
-                yield
-            finally:
-                # A batch on its way would come again only when madre misses its acknowledgement.
-                self._ending = True
-                await asyncio.wait([taking], timeout=STOP_SECONDS)
-                taking.cancel()
-                await asyncio.wait([taking])
+        async with open_store(self._options.database) as self._store, self._bus, self._taker.taking([TOPIC]):
+            yield
 
     async def _running(self, app: web.Application) -> AsyncIterator[None]:
         async with self._open():
             yield
-
-    async def _keep_taking(self) -> None:
-        back_off = self._back_off()
-        while not self._ending:
-            try:
-                await self._take_batch()
-                back_off.reset()
-            except (BusAway, MessageRefused) as fault:
-                _log.warning("taking from madre failed: %s", fault)
-                await back_off.pause()
-            except Exception as error:
-                # The frames only: an exception's text may quote a message, which comes again.
-                trace = "".join(traceback.format_tb(error.__traceback__))
-                _log.error("%s\n%s", type(error).__name__, trace)
-                await back_off.pause()
-
-    async def _take_batch(self) -> None:
-        if batch := await self._bus.take([TOPIC]):
-            await self.take_in(batch)
-            # What is not acknowledged comes again, and is known by its id.
-            await self._bus.ack(batch)
 
     async def _end_streams(self, app: web.Application) -> None:
         self._ending = True

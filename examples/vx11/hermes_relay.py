@@ -92,7 +92,7 @@ class HermesRelay:
 
     def _session(self) -> aiohttp.ClientSession:
         if self._opened is None:
-            connector = aiohttp.TCPConnector(limit=0)  # as many as there are clients
+            connector = aiohttp.TCPConnector(limit=0, use_dns_cache=False)  # as many as there are clients
             self._opened = aiohttp.ClientSession(connector=connector)
         return self._opened
 

@@ -13,12 +13,11 @@ from datetime import datetime
 import orjson
 
 from examples.vx11.bus_client import TakenMessage
-from examples.vx11.events import Event
+from examples.vx11.events import EVENT_ID, Event
 
 SEVERITIES = frozenset({"critical", "error", "warn", "info"})
 SUMMARY_CHARACTERS = 1_000
 
-_ID = re.compile(r"[!-~]{1,128}")
 _NAME = re.compile(r"[\w.:-]{1,64}")
 
 
@@ -45,7 +44,7 @@ def to_event(message: TakenMessage, now: str) -> Event:
 def _read(message: TakenMessage, now: str) -> Event:
     body = message.body
     return Event(
-        event_id=_matching(body, "event_id", _ID),
+        event_id=_matching(body, "event_id", EVENT_ID),
         event_type=_matching(body, "event_type", _NAME),
         summary=_text(body, "summary")[:SUMMARY_CHARACTERS],
         module=_matching(body, "module", _NAME),
@@ -78,7 +77,7 @@ def _severity(body: Mapping[str, object]) -> str:
 
 
 def _correlation_id(body: Mapping[str, object]) -> str | None:
-    return None if body.get("correlation_id") is None else _matching(body, "correlation_id", _ID)
+    return None if body.get("correlation_id") is None else _matching(body, "correlation_id", EVENT_ID)
 
 
 def _payload(body: Mapping[str, object]) -> Mapping[str, object]:

@@ -50,6 +50,7 @@ class _Wanted:
     topics: tuple[str, ...]
     limit: int
     wait: float
+    resume: bool
 
 
 class Madre:
@@ -88,7 +89,10 @@ class Madre:
         return _json({"topic": topic, "message_id": message_id}, 202)
 
     async def take(self, request: web.Request) -> web.Response:
-        """Answer with messages as soon as there are some, or with none when the time is up."""
+        """Answer with messages as soon as there are some, or with none when the time is up.
+
+        With `resume` the consumer gets first what it took before and did not acknowledge.
+        """
         wanted = _read_wanted(request.match_info["group"], _parse(await request.read()))
         return _json({"messages": [_shown(message) for message in await self._poll(wanted)]})
 
@@ -113,7 +117,9 @@ class Madre:
         deadline = loop.time() + wanted.wait
         while True:
             # Whoever leaves during this step loses nothing: what it took is given again.
-            taken = await self._bus.take(wanted.group, wanted.consumer, wanted.topics, wanted.limit)
+            taken = await self._bus.take(
+                wanted.group, wanted.consumer, wanted.topics, wanted.limit, resume=wanted.resume
+            )
             left = deadline - loop.time()
             if taken or left <= 0 or self._stopping:
                 return taken
@@ -170,6 +176,7 @@ def _read_wanted(group: str, asked: Mapping[str, object]) -> _Wanted:
         topics=tuple(dict.fromkeys(topics)),
         limit=_number(asked, "max", range(len(set(topics)), MOST_TAKEN + 1), MOST_TAKEN),
         wait=wait_ms / 1000,
+        resume=_flag(asked, "resume"),
     )
 
 
@@ -194,6 +201,13 @@ def _number(asked: Mapping[str, object], field: str, allowed: range, otherwise: 
     given = asked.get(field, otherwise)
     if isinstance(given, bool) or not isinstance(given, int) or given not in allowed:
         raise _bad_request(f'"{field}" must be a whole number from {allowed.start} to {allowed.stop - 1}')
+    return given
+
+
+def _flag(asked: Mapping[str, object], field: str) -> bool:
+    given = asked.get(field, False)
+    if not isinstance(given, bool):
+        raise _bad_request(f'"{field}" must be true or false')
     return given
 
 

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from examples.vx11.bus import (
     KEPT_MESSAGES,
@@ -23,9 +23,10 @@ from examples.vx11.bus import (
 )
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Delivery:
     at: float
+    consumer: str
     count: int = 1
 
 
@@ -67,16 +68,18 @@ class _Topic:
             self.groups[name] = _Group(next=self.trimmed)
         return self.groups[name]
 
-    def take(self, group: _Group, share: int, now: float, overdue: float) -> Iterator[tuple[int, int]]:
-        """Yield numbers and deliveries: of what was due before `overdue` first, then of what is new."""
-        late = sorted(number for number, delivery in group.pending.items() if delivery.at <= overdue)
-        for number in late[:share]:
-            delivery = group.pending[number]
-            delivery.at, delivery.count = now, delivery.count + 1
-            yield number, delivery.count
+    def take(
+        self, group: _Group, share: int, delivery: _Delivery, is_due: Callable[[_Delivery], bool]
+    ) -> Iterator[tuple[int, int]]:
+        """Yield numbers and deliveries: of what is due again first, then of what is new."""
+        due = sorted(number for number, before in group.pending.items() if is_due(before))[:share]
+        for number in due:
+            count = group.pending[number].count + 1
+            group.pending[number] = replace(delivery, count=count)
+            yield number, count
         group.next = max(group.next, self.trimmed)
-        for number in range(group.next, min(self.end, group.next + share - len(late[:share]))):
-            group.pending[number] = _Delivery(now)
+        for number in range(group.next, min(self.end, group.next + share - len(due))):
+            group.pending[number] = delivery
             group.next = number + 1
             yield number, 1
 
@@ -122,14 +125,21 @@ class MemoryBus:
         """Keep a message, and return its id."""
         return f"{self._epoch}-{self._topic(topic).append(body, correlation_id)}"
 
-    async def take(self, group: str, consumer: str, topics: Sequence[str], limit: int) -> list[Message]:
-        """Return at once what there is for the group; whose consumer it is makes no difference here."""
-        now, share = self._clock(), share_of(limit, topics)
+    async def take(
+        self, group: str, consumer: str, topics: Sequence[str], limit: int, *, resume: bool = False
+    ) -> list[Message]:
+        """Return at once what there is for the group."""
+        delivery = _Delivery(self._clock(), consumer)
+        overdue, share = delivery.at - self._redelivered_after, share_of(limit, topics)
+
+        def is_due(before: _Delivery) -> bool:
+            return before.at <= overdue or (resume and before.consumer == consumer)
+
         found = [(name, topic := self._topic(name), topic.group(group)) for name in topics]
         return [
             self._message(name, topic, number, count)
             for name, topic, taking in found
-            for number, count in topic.take(taking, share, now, now - self._redelivered_after)
+            for number, count in topic.take(taking, share, delivery, is_due)
         ]
 
     async def arrival(self, group: str, topics: Sequence[str], seconds: float) -> None:

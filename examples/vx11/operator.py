@@ -21,7 +21,7 @@ import uvloop
 from aiohttp import web
 
 from examples.vx11.admission import Admission
-from examples.vx11.events import EventFeed, Subscription
+from examples.vx11.events import EVENT_ID, EventFeed, Subscription
 from examples.vx11.figures import ProcessMeter
 from examples.vx11.principal import PrincipalToken, read_principal_token
 from examples.vx11.problems import CORRELATION_ID, Refused, abort, answer_problems, mark_response
@@ -37,6 +37,7 @@ STREAM_PATH = "/operator/api/events/stream"
 STATUS_PATH = "/operator/api/status"
 COMMANDS_PATH = "/operator/api/commands"
 HEALTH_PATH = "/health"
+IDEMPOTENCY_HEADER = "Idempotency-Key"
 COMMANDS_TOPIC = "operator.commands"
 FIGURES_TOPIC = "operator.figures"
 
@@ -112,10 +113,18 @@ class Operator:
             return await send_stream(request, pieces, heartbeat=self._options.heartbeat)
 
     async def command(self, request: web.Request) -> web.Response:
-        """Take a command in, which makes it an event."""
+        """Take a command in, which makes it an event; under the same `Idempotency-Key` it stays one.
+
+        So a call whose answer was lost may be repeated, at another instance too: the key is the event's id.
+        """
+        key = _idempotency_key(request)
         payload = _parse_command(await request.read())
         event = self._feed.publish(
-            "command", f"command: {payload['command']}", payload, correlation_id=request[CORRELATION_ID]
+            "command",
+            f"command: {payload['command']}",
+            payload,
+            correlation_id=request[CORRELATION_ID],
+            event_id=key,
         )
         if self._system is not None:
             await self._system.publish(COMMANDS_TOPIC, event)
@@ -208,6 +217,16 @@ async def _pieces(events: Subscription, retry_ms: int) -> AsyncGenerator[bytes, 
     yield b"retry: %d\n\n" % retry_ms
     async for event in events:
         yield f"id: {event.event_id}\ndata: {event.to_json()}\n\n".encode()
+
+
+def _idempotency_key(request: web.Request) -> str | None:
+    presented = request.headers.getall(IDEMPOTENCY_HEADER, [])
+    if not presented:
+        return None
+    if len(presented) > 1 or not EVENT_ID.fullmatch(presented[0]):
+        title = f"{IDEMPOTENCY_HEADER} must be 1 to 128 printable ASCII characters without spaces"
+        raise Refused(400, "bad_request", title)
+    return presented[0]
 
 
 def _parse_command(body: bytes) -> dict[str, object]:

@@ -60,7 +60,7 @@ return redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[3], '*', 'body', ARGV[4], 'cor
 _TAKE = Script(
     _ADMIT
     + """
-local group, consumer, share, overdue = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local group, consumer, share, overdue, resumes = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[7] == '1'
 local taken = {}
 
 local function begin(key)
@@ -77,20 +77,40 @@ local function add(topic, entry, deliveries)
   taken[#taken + 1] = {topic, entry[1], entry[2][2], entry[2][4], deliveries}
 end
 
+local function add_again(key, topic, entry)
+  add(topic, entry, redis.call('XPENDING', key, group, entry[1], entry[1], 1)[1][4])
+end
+
+local function resume(key, topic)
+  local left, after = share, '0'
+  repeat
+    local own = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', left, 'STREAMS', key, after)[1][2]
+    for _, entry in ipairs(own) do
+      after = entry[1]
+      if entry[2] then  -- else it was let go
+        add_again(key, topic, entry)
+        left = left - 1
+      end
+    end
+  until #own == 0 or left == 0
+  return left
+end
+
 for i = 2, #KEYS do
-  if not admits(KEYS[1], ARGV[i + 5], ARGV[5]) or not begin(KEYS[i]) then return false end
+  if not admits(KEYS[1], ARGV[i + 6], ARGV[5]) or not begin(KEYS[i]) then return false end
 end
 for i = 2, #KEYS do
-  local key, topic = KEYS[i], ARGV[i + 5]
-  local left, cursor = share, '0-0'
-  repeat
+  local key, topic = KEYS[i], ARGV[i + 6]
+  local left, cursor = resumes and resume(key, topic) or share, '0-0'
+  while left > 0 do
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, overdue, cursor, 'COUNT', left)
     cursor = claimed[1]
     for _, entry in ipairs(claimed[2]) do
-      add(topic, entry, redis.call('XPENDING', key, group, entry[1], entry[1], 1)[1][4])
+      add_again(key, topic, entry)
       left = left - 1
     end
-  until cursor == '0-0' or left == 0
+    if cursor == '0-0' then break end
+  end
   if left > 0 then
     local read = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', left, 'STREAMS', key, '>')
     for _, entry in ipairs(read and read[1][2] or {}) do add(topic, entry, 1) end
@@ -182,10 +202,13 @@ class RedisBus:
             raise BusFull
         return str(message_id.decode())
 
-    async def take(self, group: str, consumer: str, topics: Sequence[str], limit: int) -> list[Message]:
+    async def take(
+        self, group: str, consumer: str, topics: Sequence[str], limit: int, *, resume: bool = False
+    ) -> list[Message]:
         """Return at once what there is for the group."""
-        arguments = (group, consumer, share_of(limit, topics), self._overdue_ms, MOST_TOPICS, MOST_GROUPS)
-        taken = await self._run(_TAKE, (TOPICS, *map(_key, topics)), (*arguments, *topics))
+        bounds = (share_of(limit, topics), self._overdue_ms, MOST_TOPICS, MOST_GROUPS)
+        arguments: tuple[Argument, ...] = (group, consumer, *bounds, int(resume), *topics)
+        taken = await self._run(_TAKE, (TOPICS, *map(_key, topics)), arguments)
         if taken is None:
             raise BusFull
         return [_message(*fields) for fields in taken]

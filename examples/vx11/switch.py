@@ -7,24 +7,22 @@ published: none is lost, one may come twice, and its `event_id` stays the same.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
 import os
 import sys
-import traceback
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 
 import uvloop
 from aiohttp import web
 
-from examples.vx11.bus_client import BackOff, BusClient, MessageRefused, TakenMessage
+from examples.vx11.bus_client import BusClient, MessageRefused, TakenMessage
 from examples.vx11.problems import answer_problems, mark_response
 from examples.vx11.rules import DEAD_LETTER, Rule, Rules, RulesError, load_rules
 from examples.vx11.service import Service, stop_signals
+from examples.vx11.taking import POLL_SECONDS, Taker
 
 GROUP = "switch"
 MADRE_URL = "http://127.0.0.1:8001"
@@ -43,6 +41,7 @@ class Switch:
     def __init__(self, rules: Rules, bus: BusClient) -> None:
         self._rules = rules
         self._bus = bus
+        self._taker = Taker(bus, self._route_all)
         self._counts = Counter[str]()
         self._by_rule = Counter[int]()
         self._by_topic = Counter[str]()
@@ -121,35 +120,17 @@ class Switch:
         self._by_topic[topic] += 1
 
     async def _routing(self, app: web.Application) -> AsyncIterator[None]:
-        task = asyncio.create_task(self._keep_routing(), name="switch-routing")
-        yield
-        task.cancel()
-        await asyncio.wait([task])
-        await self._bus.close()
+        async with self._bus, self._taker.taking(self._rules.sources):
+            yield
 
-    async def _keep_routing(self) -> None:
-        back_off = BackOff()
-        while True:
-            try:
-                await self._route_batches(back_off)
-            except Exception as error:
-                # The frames only: an exception's text may quote a message, which comes again.
-                trace = "".join(traceback.format_tb(error.__traceback__))
-                _log.error("%s\n%s", type(error).__name__, trace)
-                await back_off.pause()
-
-    async def _route_batches(self, back_off: BackOff) -> None:
-        async with aclosing(self._bus.taken(self._rules.sources)) as batches:
-            async for batch in batches:
-                for message in batch:
-                    await self.route(message)
-                await self._bus.keep_trying(partial(self._bus.ack, batch))
-                back_off.reset()
+    async def _route_all(self, batch: Sequence[TakenMessage]) -> None:
+        for message in batch:
+            await self.route(message)
 
 
 def build_switch(madre_url: str = MADRE_URL, rules: Rules | None = None, *, consumer: str = GROUP) -> Switch:
     """Return the service on the bus at `madre_url`, by default with the rules of RULES_FILE."""
-    return Switch(rules or load_rules(RULES_FILE), BusClient(madre_url, GROUP, consumer))
+    return Switch(rules or load_rules(RULES_FILE), BusClient(madre_url, GROUP, consumer, wait=POLL_SECONDS))
 
 
 def _event_id(message: TakenMessage) -> object:

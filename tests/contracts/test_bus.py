@@ -10,7 +10,7 @@ import pytest
 from examples.vx11.bus import MOST_GROUPS, MOST_TOPICS, BusFull, GroupState, Message, TopicState
 from examples.vx11.memory_bus import MemoryBus
 from examples.vx11.redis_bus import RedisBus
-from tests.contracts.bus_bench import KEPT, BusBench, blocked, make_older
+from tests.contracts.bus_bench import KEPT, BusBench, blocked, bodies_of, make_older
 from tests.fakes.clock import Clock
 from tests.fakes.gates import eventually, soon
 from tests.fakes.redis_server import RedisServer
@@ -119,6 +119,49 @@ class TestAcknowledging:
         assert await bench.take(limit=2) == ["2", "3"]
         assert await bench.take() == ["4"]
 
+    async def test_a_consumer_may_take_up_what_it_had(self, bench: BusBench) -> None:
+        """At once, in order and before what is new, nobody else's, and only where it asks for it."""
+        ids = await bench.fill("1", "2", "3")
+        await bench.take(consumer="one", limit=2)
+        await bench.take(consumer="other")
+        await bench.fill("4", "5")
+        await bench.bus.ack("g", "a", ids[:1])
+        assert await bench.take(consumer="one", limit=1) == ["4"]
+        again = await bench.bus.take("g", "one", ["a"], 10, resume=True)
+        assert bodies_of(again) == ["2", "4", "5"]
+        assert [message.deliveries for message in again] == [2, 2, 1]
+        assert again[0].correlation_id == "c-2"
+
+    async def test_what_is_taken_up_is_bounded(self, bench: BusBench) -> None:
+        """Each topic gives its share, and of what it gave the rest once that is acknowledged."""
+        ids = await bench.fill("1", "2", "3")
+        await bench.fill("4", topic="b")
+        await bench.take("g", "one", 10, "a", "b")
+        first = await bench.bus.take("g", "one", ["a", "b"], 4, resume=True)
+        assert bodies_of(first) == ["1", "2", "4"]
+        await bench.bus.ack("g", "a", ids[:2])
+        assert bodies_of(await bench.bus.take("g", "one", ["a"], 1, resume=True)) == ["3"]
+
+    async def test_what_is_taken_up_is_its_takers(self, bench: BusBench) -> None:
+        """What another was given meanwhile is the other's, and its 30 seconds begin anew."""
+        await bench.fill("1")
+        await bench.take(consumer="dead")
+        bench.advance(30)
+        assert await bench.take(consumer="other") == ["1"]
+        assert await bench.bus.take("g", "dead", ["a"], 10, resume=True) == []
+        bench.advance(29)
+        assert bodies_of(await bench.bus.take("g", "other", ["a"], 10, resume=True)) == ["1"]
+        bench.advance(29)
+        assert await bench.take(consumer="dead") == []
+
+    async def test_what_is_late_comes_to_one_who_takes_up_too(self, bench: BusBench) -> None:
+        """Another's that is due comes as ever, and counts in the share."""
+        await bench.fill("1", "2", "3")
+        await bench.take(consumer="dead", limit=2)
+        bench.advance(30)
+        assert bodies_of(await bench.bus.take("g", "one", ["a"], 2, resume=True)) == ["1", "2"]
+        assert bodies_of(await bench.bus.take("g", "one", ["a"], 3, resume=True)) == ["1", "2", "3"]
+
     async def test_what_is_late_is_found_behind_what_is_not(self, bench: BusBench) -> None:
         """Messages that were just given hide none that is due."""
         await bench.fill("1", "2", "3")
@@ -173,8 +216,11 @@ class TestBounds:
         await bench.fill("1")
         await bench.take()
         await bench.fill(*"23456")
+        assert bodies_of(await bench.bus.take("g", "one", ["a"], 1, resume=True)) == ["2"]
+        await bench.fill("7")
+        assert bodies_of(await bench.bus.take("g", "one", ["a"], 1, resume=True)) == ["3"]
         bench.advance(30)
-        assert await bench.take() == ["2", "3", "4", "5", "6"]
+        assert await bench.take() == ["3", "4", "5", "6", "7"]
 
     async def test_the_figures_are_those_of_this_moment(self, bench: BusBench) -> None:
         """Topics and groups by name, with what is pending and what is not yet taken."""

@@ -37,6 +37,7 @@ from tentaculo.access.store import (
     TokenStore,
     TokenStoreUnavailable,
 )
+from tests.examples.vx11.flow_scene import Flow
 from tests.examples.vx11.madre_bench import RunningMadre, running_madre
 from tests.examples.vx11.switch_bench import RULES
 from tests.fakes.clock import Clock
@@ -158,3 +159,12 @@ def rules(tmp_path: Path) -> Rules:
     file = tmp_path / "rules.yaml"
     file.write_text(RULES)
     return load_rules(file)
+
+
+@pytest.fixture
+async def flow(tmp_path: Path) -> AsyncIterator[Flow]:
+    """The whole system, running."""
+    flow = Flow(tmp_path)
+    await flow.start()
+    yield flow
+    await flow.stop()

@@ -30,7 +30,7 @@ def quick() -> BackOff:
 @asynccontextmanager
 async def running_switch(rules: Rules, madre: RunningMadre) -> AsyncIterator[str]:
     """Run a switch for as long as the block, which gets its URL."""
-    bus = BusClient(madre.base, "switch", "switch", back_off=quick)
+    bus = BusClient(madre.base, "switch", "switch", wait=0.1, back_off=quick)
     async with serving_switch(Switch(rules, bus)) as url:
         yield url
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from examples.vx11.bus_client import BackOff, BusAway, BusClient, MessageRefused, TakenMessage
-from examples.vx11.madre import BODY_LIMIT
+from examples.vx11.madre import BODY_LIMIT, Madre
 from examples.vx11.memory_bus import MemoryBus
 from examples.vx11.service import Service
-from tests.examples.vx11.madre_bench import RunningMadre, running_madre
+from tests.examples.vx11.madre_bench import RunningMadre
 from tests.fakes.clock import Clock
 from tests.fakes.gates import Gates, eventually, soon
 from tests.fakes.redis_server import free_port
@@ -36,13 +38,46 @@ class Pauses:
         await asyncio.sleep(0)
 
 
+class _Names:
+    """Where the name madre.test leads; as long as that is nowhere, looking it up takes for ever."""
+
+    address = ""
+
+    async def getaddrinfo(self, host: str, port: int, **asked: object) -> list[object]:
+        if host == "madre.test":
+            if not self.address:
+                await asyncio.Event().wait()
+            host = self.address
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))]
+
+
+class _Lossy:
+    """Madre's answers, which get lost on demand."""
+
+    def __init__(self) -> None:
+        self.loses = False
+
+    @property
+    def lose(self) -> Middleware:
+        """The middleware that loses them."""
+
+        @web.middleware
+        async def lose(request: web.Request, handler: Handler) -> web.StreamResponse:
+            response = await handler(request)
+            return web.Response(status=502) if self.loses else response
+
+        return lose
+
+
 @asynccontextmanager
 async def _serving(app: web.Application) -> AsyncIterator[str]:
     service = Service(app, "127.0.0.1", 0)
     await service.start()
     host, port = service.address
-    yield f"http://{host}:{port}"
-    await service.stop()
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        await service.stop()
 
 
 @pytest.fixture
@@ -126,71 +161,87 @@ class TestPublishing:
                 await soon(client.publish("a", {}))
 
 
+class TestFinding:
+    """Where madre is."""
+
+    async def test_a_madre_that_moved_is_found(
+        self, bus: MemoryBus, pauses: Pauses, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its name is looked up for each connection."""
+        port, names = free_port(), _Names()
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", names.getaddrinfo)
+        async with BusClient(f"http://madre.test:{port}", "g", "one", back_off=pauses.back_off) as client:
+            for address in ("127.0.0.1", "127.0.0.2"):
+                names.address = address
+                service = Service(Madre(bus).app(), address, port)
+                await service.start()
+                await soon(client.keep_trying(lambda: client.publish("a", {})), 5)
+                await service.stop()
+
+    async def test_a_connection_that_does_not_come_is_soon_given_up(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However long the answer may take."""
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", _Names().getaddrinfo)
+        async with BusClient("http://madre.test", "g", "one", timeout=3600, connect_timeout=0.05) as client:
+            with pytest.raises(BusAway):
+                await soon(client.publish("a", {}))
+
+
 class TestTaking:
-    """Batch after batch."""
+    """One poll each."""
 
-    async def test_batches_come_as_they_are_published(
-        self, client: BusClient, bus: MemoryBus, pauses: Pauses
-    ) -> None:
-        """Each as soon as there is one, without a pause."""
-        async with aclosing(client.taken(["a", "b"])) as batches:
-            await client.publish("a", {"n": 1})
-            assert [message.body for message in await soon(anext(batches))] == [{"n": 1}]
-            waiting = asyncio.ensure_future(anext(batches))
+    async def test_a_batch_holds_what_there_is(self, madre: RunningMadre, bus: MemoryBus) -> None:
+        """As soon as there is something on any of the topics, and nothing when the time is up."""
+        async with BusClient(madre.base, "g", "one", wait=0.01) as hasty:
+            assert await hasty.take(["a", "b"]) == []
+        async with BusClient(madre.base, "g", "one") as client:
+            waiting = asyncio.ensure_future(client.take(["a", "b"]))
             await eventually(lambda: bus.waiting_count == 2)
-            await client.publish("b", {"n": 2})
-            assert [message.body for message in await soon(waiting)] == [{"n": 2}]
-        assert pauses.count == 0
-
-    async def test_an_empty_answer_is_no_batch(self, madre: RunningMadre, pauses: Pauses) -> None:
-        """Polls whose time is up are followed by the next one."""
-        async with (
-            BusClient(madre.base, "g", "one", wait=0.01, back_off=pauses.back_off) as client,
-            aclosing(client.taken(["a"])) as batches,
-        ):
-            waiting = asyncio.ensure_future(anext(batches))
-            await madre.publish({"n": 1}, topic="other")
-            await madre.publish({"n": 2})
-            assert [message.body for message in await soon(waiting)] == [{"n": 2}]
-        assert pauses.count == 0
-
-    async def test_it_outlives_madre(self, bus: MemoryBus, pauses: Pauses) -> None:
-        """While madre is away it pauses and tries again, and then goes on."""
-        port = free_port()
-        async with (
-            BusClient(f"http://127.0.0.1:{port}", "g", "one", back_off=pauses.back_off) as client,
-            aclosing(client.taken(["a"])) as batches,
-        ):
-            waiting = asyncio.ensure_future(anext(batches))
-            await soon(pauses.gates.passed("paused"))
-            async with running_madre(bus, port=port) as madre:
-                await madre.publish({"n": 1})
-                assert [message.body for message in await soon(waiting)] == [{"n": 1}]
-                waiting = asyncio.ensure_future(anext(batches))
-                await eventually(lambda: bus.waiting_count == 1)
-            async with running_madre(bus, port=port) as madre:
-                await madre.publish({"n": 2})
-                assert [message.body for message in await soon(waiting)] == [{"n": 2}]
-
-    async def test_a_refusal_is_paused_after_too(
-        self, madre: RunningMadre, client: BusClient, pauses: Pauses, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        """A wish that madre does not grant is no reason to ask without end."""
-        async with aclosing(client.taken(["a/b"])) as batches:
-            waiting = asyncio.ensure_future(anext(batches))
-            await soon(pauses.gates.passed("paused"))
-            waiting.cancel()
-            await asyncio.wait([waiting])
-        assert "taking from madre failed: 400 bad_request" in caplog.text
+            await madre.publish({"n": 1}, topic="b")
+            assert [message.body for message in await soon(waiting)] == [{"n": 1}]
 
     async def test_giving_up_ends_the_poll(self, client: BusClient, bus: MemoryBus) -> None:
         """Madre has nobody left who waits, and loses nothing."""
-        async with aclosing(client.taken(["a"])) as batches:
-            waiting = asyncio.ensure_future(anext(batches))
-            await eventually(lambda: bus.waiting_count == 1)
-            waiting.cancel()
-            await asyncio.wait([waiting])
+        waiting = asyncio.ensure_future(client.take(["a"]))
+        await eventually(lambda: bus.waiting_count == 1)
+        waiting.cancel()
+        await asyncio.wait([waiting])
         await eventually(lambda: bus.waiting_count == 0)
+
+    async def test_a_new_client_takes_up_what_the_one_before_had(self, madre: RunningMadre) -> None:
+        """Batch after batch, as often as it needs; what it took itself comes again only when it is due."""
+        for number in range(3):
+            await madre.publish({"n": number})
+        async with BusClient(madre.base, "g", "one") as killed:
+            await killed.take(["a"], 2)
+        async with BusClient(madre.base, "g", "one", wait=0.01) as client:
+            numbers = []
+            for _ in range(3):
+                (message,) = await client.take(["a"], 1)
+                await client.ack([message])
+                numbers.append((message.body["n"], message.deliveries))
+            assert numbers == [(0, 2), (1, 2), (2, 1)]
+            await madre.publish({"n": 3})
+            assert len(await client.take(["a"])) == 1
+            assert await client.take(["a"]) == []
+
+    async def test_an_answer_that_was_lost_is_asked_for_again(self, bus: MemoryBus) -> None:
+        """What madre gave, and nobody got, comes with the next batch."""
+        lossy = _Lossy()
+        madre = Madre(bus).app()
+        madre.middlewares.append(lossy.lose)
+        async with _serving(madre) as base, BusClient(base, "g", "one", wait=0.01) as client:
+            assert await client.take(["a"]) == []
+            await client.publish("a", {"n": 1})
+            lossy.loses = True
+            with pytest.raises(BusAway):
+                await client.take(["a"])
+            lossy.loses = False
+            (message,) = await client.take(["a"])
+            assert (message.body, message.deliveries) == ({"n": 1}, 2)
+            assert await client.ack([message]) == 1
+            assert await client.take(["a"]) == []
 
 
 class TestAcknowledging:
@@ -258,3 +309,15 @@ class TestBackOff:
         back_off.reset()
         await back_off.pause()
         assert slept == pytest.approx([*seconds, seconds[0]])
+
+    async def test_a_service_that_is_back_is_soon_found(self) -> None:
+        """By default no pause is longer than a second."""
+        slept: list[float] = []
+
+        async def sleep(seconds: float) -> None:
+            slept.append(seconds)
+
+        back_off = BackOff(sleep=sleep, chance=lambda: 1.0)
+        for _ in range(8):
+            await back_off.pause()
+        assert max(slept) == 1

@@ -45,6 +45,20 @@ def test_ids_count_up_and_differ_between_feeds() -> None:
     assert feed.event_count == 2
 
 
+async def test_an_event_may_have_the_id_of_its_maker() -> None:
+    """Under it there is one event for as long as it is kept; numbering goes on as ever."""
+    feed = EventFeed(keep=2)
+    with feed.subscribe() as subscription:
+        first = feed.publish("test", "a", {}, event_id="mine")
+        assert first.event_id == "mine"
+        assert feed.publish("test", "b", {}, event_id="mine") is first
+        assert feed.publish("test", "c", {}).event_id.endswith("-2")
+        _publish(feed, "d")
+        assert feed.publish("test", "e", {}, event_id="mine").summary == "e"
+        assert await _summaries(subscription) == ["a", "c", "d", "e"]
+    assert feed.event_count == 4
+
+
 async def test_every_stream_gets_every_new_event_in_order() -> None:
     """A stream without a last id begins with what comes next."""
     feed = EventFeed()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -14,15 +12,6 @@ from tests.examples.vx11.flow_scene import CREDENTIAL, MODES, Flow
 from tests.examples.vx11.services import fields
 from tests.examples.vx11.sse import Block, read_block, read_event
 from tests.fakes.gates import soon
-
-
-@pytest.fixture
-async def flow(tmp_path: Path) -> AsyncIterator[Flow]:
-    """The running system."""
-    flow = Flow(tmp_path)
-    await flow.start()
-    yield flow
-    await flow.stop()
 
 
 async def _test_events(stream: aiohttp.ClientResponse, count: int) -> list[Block]:
@@ -43,6 +32,23 @@ async def test_a_command_comes_back(flow: Flow, mode: str) -> None:
     assert (event.data["module"], event.data["summary"]) == ("operator", "command: restart ñ")
     assert event.data["payload"] == {"command": "restart ñ", "target": {"service": "hermes"}}
     assert str(event.field("id")).isdecimal()
+
+
+async def test_a_command_that_is_repeated_comes_back_once(flow: Flow) -> None:
+    """Under its key as event id, through every service, though the operator restarted meanwhile."""
+    stream = await flow.open("gateway")
+    key = {"Idempotency-Key": 'run-1:!"#~' + "x" * 100}
+    for name in ("first", "second"):
+        status, answer = await flow.command({"command": name}, **key)
+        assert (status, answer["event_id"]) == (202, key["Idempotency-Key"])
+    first = await read_event(stream.content, "command")
+    assert (first.data["event_id"], first.data["summary"]) == (key["Idempotency-Key"], "command: first")
+    await flow.take_away("operator")
+    await flow.bring("operator")
+    resumed = await flow.open("gateway", **{"Last-Event-ID": str(first.field("id"))})
+    assert (await flow.command({"command": "third"}, **key))[0] == 202
+    await flow.command({"command": "last"})
+    assert (await read_event(resumed.content, "command")).data["summary"] == "command: last"
 
 
 async def test_figures_come_the_same_way(flow: Flow) -> None:

@@ -36,7 +36,9 @@ class FaultyBus(MemoryBus):
     async def publish(self, topic: str, body: bytes, correlation_id: str) -> str:
         raise self._fault
 
-    async def take(self, group: str, consumer: str, topics: Sequence[str], limit: int) -> list[Message]:
+    async def take(
+        self, group: str, consumer: str, topics: Sequence[str], limit: int, *, resume: bool = False
+    ) -> list[Message]:
         raise self._fault
 
     async def ack(self, group: str, topic: str, message_ids: Sequence[str]) -> int:

@@ -38,6 +38,14 @@ class TestTake:
             clock.advance(30)
             assert [(m["message_id"], m["deliveries"]) for m in await soon(poll)] == [(message_id, 2)]
 
+    async def test_a_consumer_that_comes_back_takes_up_what_it_had(self, madre: RunningMadre) -> None:
+        """At once, before what is new, where it asks for it."""
+        ids = [await madre.publish({}) for _ in range(2)]
+        await madre.take(max=1)
+        taken = await soon(madre.take(resume=True, wait_ms=30_000))
+        assert [(m["message_id"], m["deliveries"]) for m in taken] == [(ids[0], 2), (ids[1], 1)]
+        assert await madre.take(resume=False) == []
+
     async def test_a_client_that_leaves_takes_nothing_along(
         self, madre: RunningMadre, bus: MemoryBus
     ) -> None:

@@ -17,6 +17,7 @@ from examples.vx11.admission import CREDENTIAL_HEADER
 from examples.vx11.operator import (
     COMMANDS_PATH,
     HEALTH_PATH,
+    IDEMPOTENCY_HEADER,
     ISSUE_PATH,
     SHORT_ISSUE_PATH,
     STREAM_PATH,
@@ -28,6 +29,13 @@ from tentaculo.access.store import KEPT_SECONDS
 from tests.examples.vx11.conftest import CREDENTIAL, FIGURES, TOKEN, AwayStore, RunningOperator, problem_of
 from tests.examples.vx11.sse import read_block, read_event
 from tests.fakes.gates import soon
+
+
+async def _command(operator: RunningOperator, command: str, key: str | None) -> tuple[int, str]:
+    headers = {} if key is None else {IDEMPOTENCY_HEADER: key}
+    body = {"command": command}
+    async with operator.session.post(operator.url(COMMANDS_PATH), json=body, headers=headers) as response:
+        return response.status, (await response.json())["event_id"]
 
 
 class TestIssue:
@@ -123,6 +131,34 @@ class TestCommands:
         """It is answered 400 and becomes no event."""
         before = operator.feed.event_count
         async with operator.session.post(operator.url(COMMANDS_PATH), data=body) as response:
+            assert await problem_of(response) == (400, "bad_request")
+        assert operator.feed.event_count == before
+
+    @pytest.mark.parametrize("key", ["k", '!~"{};,=', "x" * 128], ids=["short", "signs", "long"])
+    async def test_a_repeated_call_is_one_command(self, operator: RunningOperator, key: str) -> None:
+        """Under the same key there is one event, whose id is the key; without one, each call is its own."""
+        stream = await operator.open(await operator.issue())
+        answers = [await _command(operator, command, key) for command in "aab"]
+        assert answers == [(202, key)] * 3
+        _, other = await _command(operator, "c", None)
+        events = [(await read_event(stream.content, "command")).data for _ in range(2)]
+        assert [(event["event_id"], event["summary"]) for event in events] == [
+            (key, "command: a"),
+            (other, "command: c"),
+        ]
+
+    @pytest.mark.parametrize(
+        "keys",
+        [[""], ["a b"], ["x" * 129], ["\xf1"], ["a", "b"]],
+        ids=["empty", "space", "long", "byte", "two"],
+    )
+    async def test_a_bad_key_is_refused(self, operator: RunningOperator, keys: list[str]) -> None:
+        """It is answered 400 and no event."""
+        before = operator.feed.event_count
+        headers = [(IDEMPOTENCY_HEADER, key) for key in keys]
+        async with operator.session.post(
+            operator.url(COMMANDS_PATH), json={"command": "x"}, headers=headers
+        ) as response:
             assert await problem_of(response) == (400, "bad_request")
         assert operator.feed.event_count == before
 
