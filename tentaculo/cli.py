@@ -168,6 +168,25 @@ def schema() -> None:
     click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
 
 
+@main.command()
+@_file_argument
+def openapi(file: Path) -> None:
+    """Print what the gateway answers itself, as an OpenAPI document.
+
+    That is health_path, the issue paths and the browser files of the configuration, and the admin
+    listener. What routes forward is described by the services behind.
+
+    \b
+    Examples:
+      tentaculo openapi > tentaculo.openapi.json
+      tentaculo openapi my-routes.yaml
+    """
+    settings = _load(file)
+    from tentaculo.admin.openapi import describe  # noqa: PLC0415 - it reads the console's files
+
+    click.echo(json.dumps(describe(settings), indent=2, ensure_ascii=False))
+
+
 @main.command("hash-token")
 def hash_token() -> None:
     """Print the SHA-256 of a token, for token_sha256.

@@ -15,7 +15,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 import tentaculo
+from tentaculo.admin.openapi import describe
 from tentaculo.cli import main
+from tentaculo.config.loader import load
 from tentaculo.config.schema import json_schema
 from tests.config.files import ROUTE, config
 from tests.config.test_loader import TEN_MISTAKES, TEN_PLACES
@@ -62,7 +64,13 @@ def test_version_is_that_of_the_package() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [(), *((name,) for name in ("serve", "check", "routes", "schema", "hash-token", "issue", "revoke"))],
+    [
+        (),
+        *(
+            (name,)
+            for name in ("serve", "check", "routes", "schema", "openapi", "hash-token", "issue", "revoke")
+        ),
+    ],
 )
 def test_help_shows_examples(command: tuple[str, ...]) -> None:
     """Every help text ends a reader's search with an example, on a line of its own."""
@@ -108,7 +116,7 @@ def test_check_prints_ten_problems_for_ten_mistakes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [("check",), ("routes",), ("serve", "--config"), ("routes", "--match", "GET /")]
+    "command", [("check",), ("routes",), ("openapi",), ("serve", "--config"), ("routes", "--match", "GET /")]
 )
 def test_missing_file_is_a_problem(command: tuple[str, ...], tmp_path: Path) -> None:
     """Every command that reads the file tells its problems."""
@@ -239,6 +247,14 @@ def test_schema_is_printed() -> None:
     result = _run("schema")
     _fits(result, 0)
     assert json.loads(result.stdout) == json_schema()
+
+
+def test_own_endpoints_are_printed(file: Path) -> None:
+    """The description is JSON on stdout, of the paths of that file."""
+    result = _run("openapi", file)
+    _fits(result, 0)
+    assert json.loads(result.stdout) == describe(load(file))
+    assert "/api/token" in json.loads(result.stdout)["paths"]
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"], ids=["bare", "newline", "crlf"])

@@ -1,0 +1,1 @@
+"""What scripts/fase_0_5_forensic_canonical.sh makes of what it collected: redacted, indexed, in a folder."""

@@ -1,0 +1,1 @@
+"""What the baseline before a change is made of."""
