@@ -133,7 +133,7 @@ class Gateway:
         await self._listening.open(settings)
         self._keep(self._upkeep.run(), "upkeep")
         if self._rates is not None:
-            sharing = RateSharing(self._rates, lambda: relay.snapshot.rate_limits)
+            sharing = RateSharing(self._rates, lambda: relay.snapshot.shared_limits)
             self._keep(sharing.run(), "rate limits")
         if self._load is not None:
             self._reloads.add(loop.create_task(self._watch(reloader), name="watch"))
@@ -222,12 +222,14 @@ class Gateway:
 
     async def _drain(self) -> int:
         """Let go of the clients, and return how many exchanges were cut for it."""
-        if self._relay is None or self._listening is None:
+        if self._relay is None or self._listener is None or self._listening is None:
             return 0
+        listener = self._listener
         drained = await Drain(
             self._relay,
             self._current.settings.drain,
             close_listeners=self._listening.close_main,
+            proxies=lambda: listener.open_to_proxies,
             hurried=self._hurried,
         ).run()
         self._logs.logger.info(

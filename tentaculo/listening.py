@@ -11,11 +11,14 @@ from aiohttp import web
 
 from tentaculo.admin.listener import AdminRunner
 from tentaculo.config.settings import Address, Settings
+from tentaculo.relay.arrivals import let_nobody_in, waiting_at
 from tentaculo.relay.listener import Listener
 from tentaculo.relay.reloading import NotApplied
 from tentaculo.relay.tls import CertificateFault, ServerTls
 
 BACKLOG = 4096
+ARRIVAL_SECONDS = 0.05  # in which who has begun to connect is connected, and accepted
+ARRIVAL_LOOKS = 10  # where the event loop is too busy for that
 
 
 class StartError(Exception):
@@ -60,23 +63,37 @@ class Listening:
         except StartError as fault:
             raise NotApplied(str(fault)) from None
         self._listener.tls = tls
-        if server is not self._server:
-            self.close_main()
+        if server is not self._server and self._server is not None:
+            self._server.close()
         if site is not self._site and self._site is not None:
             await self._site.stop()
         self._server, self._site = server, site
 
-    def close_main(self) -> None:
-        """Take no more connections on the main listener; those that it has go on."""
+    async def close_main(self) -> None:
+        """Take no more connections on the main listener; those that clients have, or just got, go on."""
         if self._server is not None:
+            descriptors = [listening.fileno() for listening in self._server.sockets]
+            for descriptor in descriptors:
+                let_nobody_in(descriptor)
+            await asyncio.sleep(ARRIVAL_SECONDS)
+            for _ in range(ARRIVAL_LOOKS):
+                if not any(map(waiting_at, descriptors)):
+                    break
+                await asyncio.sleep(ARRIVAL_SECONDS)
             self._server.close()
 
     async def aclose(self) -> None:
         """Close the main listener with its connections, then the admin listener, which told of it."""
-        self.close_main()
+        if self._server is not None:
+            self._server.close()
         self._listener.pre_shutdown()  # or idle connections would be waited for
         await self._listener.shutdown(self._patience)
         await self._runner.cleanup()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the main listener takes connections."""
+        return self._server is not None and self._server.is_serving()
 
     @property
     def address(self) -> tuple[str, int]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 import uvloop
+
+from tests.fakes.quiet_port import QuietPort
 
 
 class StrictLoop(uvloop.Loop):
@@ -33,3 +35,11 @@ def pytest_asyncio_loop_factories(
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run every asynchronous test on uvloop."""
     return {"uvloop": StrictLoop}
+
+
+@pytest.fixture
+def quiet_port() -> Iterator[int]:
+    """A port that refuses connections until the test listens there."""
+    quiet = QuietPort()
+    yield quiet.port
+    quiet.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -140,3 +141,17 @@ async def test_start_that_fails(listening: Listening) -> None:
 def test_shown() -> None:
     """An IPv6 address has brackets."""
     assert (shown(("127.0.0.1", 80)), shown(("::1", 80))) == ("127.0.0.1:80", "[::1]:80")
+
+
+async def test_who_is_connected_is_accepted(listening: Listening) -> None:
+    """A connection that the system made, and nobody had accepted as the listener closed, is served."""
+    await listening.open(SETTINGS)
+    address = listening.address
+    with socket.create_connection(address) as early:
+        early.setblocking(False)
+        await listening.close_main()
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(early, HEALTH)
+        assert (await loop.sock_recv(early, 100)).startswith(b"HTTP/1.1 200")
+    assert not listening.is_open
+    assert not await is_served(address)

@@ -1,45 +1,40 @@
-"""How often a principal may be issued tokens: a bucket of permits that fills up again with time."""
+"""How often a principal may be issued tokens: each has a limit of its own, as routes have.
+
+Several instances share them like those of routes (`access.rate_sharing`).
+"""
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
-from tentaculo.config.settings import PrincipalSettings, Rate
+from tentaculo.access.rate_limits import RateLimit
+from tentaculo.config.settings import PrincipalSettings, RateLimitSettings
 
-
-class Bucket:
-    """Permits of one holder: `rate.burst` at most, `rate.rate` new ones a second."""
-
-    __slots__ = ("_at", "_permits", "_rate")
-
-    def __init__(self, rate: Rate, now: float) -> None:
-        self._rate = rate
-        self._permits = float(rate.burst)
-        self._at = now
-
-    def take(self, now: float) -> int:
-        """Take a permit and return 0, or else return after how many whole seconds there is one."""
-        rate = self._rate
-        self._permits = min(rate.burst, self._permits + max(0.0, now - self._at) * rate.rate)
-        self._at = now
-        if self._permits >= 1:
-            self._permits -= 1
-            return 0
-        return max(1, math.ceil((1 - self._permits) / rate.rate))
+_SHARED_NAME = "issue:"  # no route's name has a colon
 
 
 class IssueRates:
-    """The buckets of all principals of a snapshot."""
+    """The limits of all principals of a snapshot; `shared` has other instances learn what is taken."""
 
     def __init__(
-        self, settings: Iterable[PrincipalSettings], clock: Callable[[], float] = time.monotonic
+        self,
+        settings: Iterable[PrincipalSettings],
+        *,
+        shared: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
-        now = clock()
-        self._buckets = {principal.name: Bucket(principal.issue_rate, now) for principal in settings}
+        self._limits = {principal.name: _limit_of(principal, shared=shared) for principal in settings}
+
+    def __iter__(self) -> Iterator[RateLimit]:
+        return iter(self._limits.values())
 
     def take(self, principal: str) -> int:
         """Take a permit of the principal's and return 0, or return in how many seconds there is one."""
-        return self._buckets[principal].take(self._clock())
+        return self._limits[principal].take(principal, self._clock()).retry_after
+
+
+def _limit_of(principal: PrincipalSettings, *, shared: bool) -> RateLimit:
+    settings = RateLimitSettings(rate=principal.issue_rate)
+    return RateLimit(f"{_SHARED_NAME}{principal.name}", settings, shared=shared)

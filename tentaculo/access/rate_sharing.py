@@ -22,12 +22,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
-from tentaculo.access.rate_limits import RateLimit, RateLimits
+from tentaculo.access.rate_limits import RateLimit
 from tentaculo.access.store import TokenStoreUnavailable
 
 PAUSE = 0.1
@@ -61,7 +61,7 @@ class RateSharing:
     def __init__(
         self,
         store: RateStore,
-        limits: Callable[[], RateLimits],
+        limits: Callable[[], Iterable[RateLimit]],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -93,7 +93,7 @@ class RateSharing:
                 limit.learn(charge.key, asked_at + owed)
 
 
-def _taken(limits: RateLimits) -> Iterator[tuple[RateLimit, Charge]]:
+def _taken(limits: Iterable[RateLimit]) -> Iterator[tuple[RateLimit, Charge]]:
     for limit in limits:
         for key, count in limit.taken().items():
             yield limit, Charge(limit.route, key, count * limit.interval, limit.filling)

@@ -22,6 +22,7 @@ MOST_ATTEMPTS = 10
 
 _PERCENTAGE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%").fullmatch
 _HOUR = 3600.0
+_MINUTE = 60.0
 
 
 def read_percentage(value: object) -> float:
@@ -55,6 +56,11 @@ CheckInterval = Annotated[
 CheckTimeout = Annotated[
     float,
     PlainValidator(duration_within(0.001, _HOUR, "must be a duration between 1ms and 1h")),
+    AS_DURATION,
+]
+Patience = Annotated[
+    float,
+    PlainValidator(duration_within(0.001, _MINUTE, "must be a duration between 1ms and 1m")),
     AS_DURATION,
 ]
 BalanceWord = Annotated[Balance, PlainValidator(word_of(Balance)), or_reference(enum=list(Balance))]

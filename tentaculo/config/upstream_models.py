@@ -16,6 +16,7 @@ from tentaculo.config.upstream_fields import (
     BalanceWord,
     CheckInterval,
     CheckTimeout,
+    Patience,
     Percentage,
     Weight,
 )
@@ -50,7 +51,9 @@ class CredentialSection(Section):
     required = ("header", "value")
 
     header: FreeFieldName | None = Field(None, description="The header field that carries the secret.")
-    value: SecretValue | None = Field(None, description="The secret, best taken from a file that the environment names.")
+    value: SecretValue | None = Field(
+        None, description="The secret, best taken from a file that the environment names."
+    )
 
 
 class ServerSection(Section):
@@ -95,13 +98,18 @@ class UpstreamLimitsSection(Section):
 
 
 class RetriesSection(Section):
-    """When a call that failed is tried on another server."""
+    """When a call that failed is tried on another server, or waits for the same."""
 
     attempts: Attempts | None = Field(
         None, description="Tries of one call in all, 1 to 10; 1 is no retry; default 2."
     )
     budget: Percentage | None = Field(
         None, description="Share of calls that may be tried again, 0% to 100%; default 20%."
+    )
+    wait: Patience | None = Field(
+        None,
+        description="Time that a call waits for a server that can't be connected to, where no other can be "
+        "asked, 1m at most; null (default) for no wait.",
     )
 
 

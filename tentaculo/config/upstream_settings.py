@@ -58,10 +58,14 @@ class UpstreamLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrySettings:
-    """`attempts` counts all tries, 1 is no retry; `budget` is the share of calls that may be tried again."""
+    """`attempts` counts all tries, 1 is no retry; `budget` is the share of calls that may be tried again.
+
+    For `wait` seconds a call waits for a server that can't be connected to, where no other can be asked.
+    """
 
     attempts: int = 2
     budget: float = 0.2
+    wait: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,10 +42,16 @@ class Answering(Admission):
         return None if plan is None else plan.settings.stream
 
     def keep_no_longer(self) -> None:
-        """Close the client's connection after the answer, which says so if its head is not out yet."""
+        """Close the client's connection after the answer, which says so if its head is not out yet.
+
+        A proxy that was told otherwise already may send its next call as soon as it has the answer.
+        """
+        answer = self._answer
+        if answer is not None and answer.started and self.connection.peer.trusted:
+            return
         self._keep_alive = False
-        if self._answer is not None:
-            self._answer.keep_alive = False
+        if answer is not None:
+            answer.keep_alive = False
 
     async def _issue(self, plan: IssuePlan) -> None:
         principal = self.record.principal

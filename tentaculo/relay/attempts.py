@@ -9,6 +9,7 @@ from tentaculo.upstream.breaker import Outcome
 
 if TYPE_CHECKING:
     from tentaculo.errors import GatewayError
+    from tentaculo.upstream.connection import UpstreamConnection
     from tentaculo.upstream.server import UpstreamServer
     from tentaculo.upstream.upstream import Upstream
 
@@ -37,6 +38,14 @@ class Attempts:
             server = self.server = upstream.choose(client, self._tried)
             self._turn = server.begin()
         return server
+
+    async def connect(self, upstream: Upstream, timeout: float) -> UpstreamConnection:
+        """Open a connection to the server that has the exchange, which may be waited for if no other is left.
+
+        Raises UpstreamBusy, UpstreamUnreachable or UpstreamTimeout.
+        """
+        assert self.server is not None
+        return await upstream.connect_in_time(self.server, timeout, self._tried)
 
     def answered(self) -> None:
         """Tell the server that it is well, though the exchange may go on for hours."""

@@ -54,14 +54,18 @@ class Drained:
 
 
 class Drain:
-    """One drain; `hurried` set cuts it short, `close_listeners` lets nobody in any more."""
+    """One drain; `hurried` set cuts it short, `close_listeners` lets nobody in any more.
+
+    `proxies` is how many connections of trusted peers are left.
+    """
 
     def __init__(
         self,
         relay: Drainable,
         settings: DrainSettings,
         *,
-        close_listeners: Callable[[], None],
+        close_listeners: Callable[[], Awaitable[None]],
+        proxies: Callable[[], int],
         hurried: asyncio.Event,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -70,6 +74,7 @@ class Drain:
         self._relay = relay
         self._settings = settings
         self._close_listeners = close_listeners
+        self._proxies = proxies
         self._hurried = hurried
         self._clock = clock
         self._pause = pause
@@ -79,11 +84,10 @@ class Drain:
 
     async def run(self) -> Drained:
         """Go through all the steps; never longer than the hard cap, and a moment to settle."""
-        # 1. Not ready, and no new streams but those that are on their way.
+        # 1. Not ready.
         self._relay.drain()
-        self._relay.streams.draining = True
-        # 2. No new connections.
-        self._close_listeners()
+        # 2. No new connections.  Those that are there may bring one more call or stream each.
+        await self._close_listeners()
         # 3. Streams end in waves, and 4. exchanges finish; a second signal breaks that off.
         await self._unless_hurried(self._let_go())
         # 5. What is left is cut.
@@ -103,7 +107,8 @@ class Drain:
         seconds = min(settings.time, settings.hard_cap - SETTLE_SECONDS)
         since = WAVE_SECONDS  # the last wave: where the event loop is busy, that is more
         while (left := seconds - self._passed) > since:
-            if not relay.open_exchanges:
+            # A proxy may be sending a call into a connection that is idle, and repeats none that was lost.
+            if not (relay.open_exchanges or self._proxies()):
                 break
             at, streams = self._clock(), self._untold()
             self._end(self._pick(streams, wave_size(len(streams), since, left)))

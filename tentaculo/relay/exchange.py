@@ -44,6 +44,7 @@ class Exchange(Streaming):
     __slots__ = (
         "_admitted",
         "_attempts",
+        "_connecting",
         "_decided",
         "_plan",
         "_repeatable",
@@ -60,6 +61,7 @@ class Exchange(Streaming):
         self._decided: tuple[RoutePlan, bytes] | None = None
         self._retried = False
         self._attempts = Attempts()
+        self._connecting: asyncio.Timeout | None = None
         relay.exchange_opened(self)
 
     def begin(self) -> None:
@@ -176,14 +178,34 @@ class Exchange(Streaming):
         upstream = None if self._retried else server.pool.take_idle(certain=not self._repeatable)
         try:
             if upstream is None:
-                upstream = await plan.upstream.connect(server, plan.timeouts.connect)
+                upstream = await self._connect(plan)
             error = await self._ask(upstream, whole=whole)
             if error is not None and self._may_retry():
-                again = await plan.upstream.connect(server, plan.timeouts.connect)
-                error = await self._ask(again, whole=True)
+                error = await self._ask(await self._connect(plan), whole=True)
         except GatewayError as fault:
             return fault
         return error
+
+    async def _connect(self, plan: RoutePlan) -> UpstreamConnection:
+        """Open a connection; what cuts the exchange short, or did already, need not wait for that."""
+        self._check_cut()
+        connection: UpstreamConnection | None = None
+        try:
+            async with asyncio.timeout(None) as self._connecting:
+                connection = await self._attempts.connect(plan.upstream, plan.timeouts.connect)
+        except TimeoutError:
+            self._check_cut()
+        finally:
+            self._connecting = None
+        assert connection is not None
+        return connection
+
+    def cut_short(self, error: GatewayError) -> None:
+        """End what waits for an upstream, for its connection too, as if that had failed with `error`."""
+        super().cut_short(error)
+        connecting, self._connecting = self._connecting, None
+        if connecting is not None:
+            connecting.reschedule(0.0)
 
     async def _ask(self, upstream: UpstreamConnection, *, whole: bool) -> GatewayError | None:
         done: asyncio.Future[GatewayError | None] = self.relay.loop.create_future()

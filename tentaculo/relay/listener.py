@@ -123,6 +123,12 @@ class Listener(web.Server):
         """How many clients are connected."""
         return self._open
 
+    @property
+    def open_to_proxies(self) -> int:
+        """How many of them are trusted peers."""
+        made = cast("list[TimedConnection]", self.connections)
+        return sum(connection.peer.trusted for connection in made if connection.transport is not None)
+
     def refused(self, connection: TimedConnection, error: GatewayError) -> bytes:
         """Return the answer for a connection that ends before a request was parsed."""
         return self._relay.unparsed(connection.peer, error)

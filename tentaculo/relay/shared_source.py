@@ -140,7 +140,11 @@ class SharedSource:
     async def _ask(self, attempts: Attempts) -> GatewayError | None:
         timeouts, stream = self._plan.timeouts, self._plan.settings.stream
         server = attempts.take(self._plan.upstream, self._wanted.url)
-        self._upstream = upstream = await self._plan.upstream.connect(server, timeouts.connect)
+        if self._stream.is_open:  # it comes again by itself, and need not be waited for
+            upstream = await self._plan.upstream.connect(server, timeouts.connect)
+        else:
+            upstream = await attempts.connect(self._plan.upstream, timeouts.connect)
+        self._upstream = upstream
         idle = stream.idle_timeout if stream is not None else None
         self._splitter = BlockSplitter(EVENT_LIMIT)
         self._ended = self._relay.loop.create_future()

@@ -8,7 +8,7 @@ from functools import partial
 
 from tentaculo.access.issue_rate import IssueRates
 from tentaculo.access.principals import Principals
-from tentaculo.access.rate_limits import RateLimits
+from tentaculo.access.rate_limits import RateLimit, RateLimits
 from tentaculo.access.standings import Standings
 from tentaculo.config.outline import Outline, outline_of
 from tentaculo.config.settings import ISSUE_METHODS, RouteSettings, Settings, UpstreamSettings, issue_groups
@@ -43,10 +43,16 @@ class Snapshot:
     table: RouteTable[RoutePlan | IssuePlan]
     upstreams: dict[str, Upstream]
     rate_limits: RateLimits
+    issue_rates: IssueRates
     unrouted: RouteMetrics
     secret_names: frozenset[bytes]
     own_cookies: frozenset[bytes]
     own: OwnReplies
+
+    @property
+    def shared_limits(self) -> list[RateLimit]:
+        """All that instances share, of routes and of principals."""
+        return [*self.rate_limits, *self.issue_rates]
 
     def start(self, previous: Snapshot | None = None) -> None:
         """Begin what goes on by itself; servers come from the snapshot before, with all they know."""
@@ -85,7 +91,7 @@ def build_snapshot(
     outline = outline_of(settings, None if previous is None else (previous.settings, previous.outline))
     principals = Principals(settings.principals)
     upstreams = _upstreams(settings, _maker(metrics, deadlines, notice), outline, previous)
-    rate_limits = _rate_limits(settings, previous)
+    rate_limits, issue_rates = _rate_limits(settings, previous), _issue_rates(settings)
     cookies = own_cookies(settings.routes)
     plans = [
         compile_route(
@@ -101,15 +107,16 @@ def build_snapshot(
         )
         for route in settings.routes
     ]
-    entries = [*_route_entries(plans), *_issue_entries(settings, principals, standings, metrics)]
+    issuing = _issue_entries(settings, principals, standings, metrics, rates=issue_rates)
     return Snapshot(
         settings=settings,
         outline=outline,
         principals=principals,
         plans={plan.identity: plan for plan in plans},
-        table=RouteTable(entries),
+        table=RouteTable([*_route_entries(plans), *issuing]),
         upstreams=upstreams,
         rate_limits=rate_limits,
+        issue_rates=issue_rates,
         unrouted=metrics.route(NO_ROUTE),
         secret_names=_secret_names(settings),
         own_cookies=cookies,
@@ -131,10 +138,14 @@ def _route_entries(plans: Iterable[RoutePlan]) -> Iterator[Entry]:
 
 
 def _issue_entries(
-    settings: Settings, principals: Principals, standings: Standings, metrics: Metrics
+    settings: Settings,
+    principals: Principals,
+    standings: Standings,
+    metrics: Metrics,
+    *,
+    rates: IssueRates,
 ) -> Iterator[Entry]:
     """Yield the paths that issue tokens."""
-    rates = IssueRates(settings.principals)
     for (host, path), group in issue_groups(settings.routes).items():
         issuing = compile_issue(
             group,
@@ -153,6 +164,10 @@ def _rate_limits(settings: Settings, previous: Snapshot | None) -> RateLimits:
     if previous is not None:
         limits.adopt(previous.rate_limits)
     return limits
+
+
+def _issue_rates(settings: Settings) -> IssueRates:
+    return IssueRates(settings.principals, shared=settings.token_store.url is not None)
 
 
 def _maker(metrics: Metrics, deadlines: Deadlines, notice: Notice) -> Callable[[UpstreamSettings], Upstream]:

@@ -40,8 +40,7 @@ class Streaming(Answering):
         """Count a reply that is an event stream.  Raises what says that it can't open, or has ended."""
         plan = self.record.plan
         assert plan is not None
-        if self._cut_by is not None:
-            raise self._cut_by
+        self._check_cut()
         self._check_revoked()
         if self.snapshot is not self.relay.snapshot:
             self._check_current(plan)
@@ -140,6 +139,10 @@ class Streaming(Answering):
 
     def _is_or_becomes_stream(self) -> bool:
         return self._stream is not None or self._stream_settings is not None
+
+    def _check_cut(self) -> None:
+        if self._cut_by is not None:
+            raise self._cut_by
 
     def _check_revoked(self) -> None:
         holder = self.record.principal

@@ -45,8 +45,7 @@ class Streams:
     """
 
     def __init__(self, limit: int) -> None:
-        self.draining = False  # no stream is asked for any more
-        self.closed = False  # none opens any more either
+        self.closed = False  # no stream opens any more
         self.limit = limit
         self._open: dict[Endable, Claim] = {}
         self._counts: dict[Key, int] = {}
@@ -60,7 +59,7 @@ class Streams:
 
     def check_room(self, claim: Claim) -> None:
         """Return where a stream may be asked for.  Raises Draining, TooManyStreams or TooManyStreamsHere."""
-        if self.draining:
+        if self.closed:
             raise Draining("draining", headers=SOON)
         self._check_limits(claim)
 
@@ -74,10 +73,8 @@ class Streams:
                 raise refusal(name, headers=RETRY_AFTER)
 
     def opened(self, stream: Endable, claim: Claim) -> None:
-        """Count a stream, one that was asked for before the drain too.  Raises what `check_room` does."""
-        if self.closed:
-            raise Draining("draining", headers=SOON)
-        self._check_limits(claim)
+        """Count a stream.  Raises what `check_room` does, which may have changed since."""
+        self.check_room(claim)
         self._open[stream] = claim
         for key, _ in _bounds(claim):
             self._counts[key] = self._counts.get(key, 0) + 1

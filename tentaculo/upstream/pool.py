@@ -147,6 +147,8 @@ class Pool:
             if self._resolver is not None:
                 self._resolver.connected(address)
             return connection, address
+        if self._resolver is not None:
+            self._resolver.doubt()
         raise error
 
     async def _choices(self, timeout: float) -> list[str]:

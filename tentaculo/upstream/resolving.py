@@ -15,6 +15,7 @@ from tentaculo.upstream.deadlines import NEVER, Deadlines
 REFRESH_SECONDS = 30.0  # getaddrinfo tells no TTL
 AGAIN_SECONDS = 5.0  # after a look-up that failed
 PATIENCE_SECONDS = 0.5
+DOUBT_SECONDS = 0.5  # for so long after a look-up its addresses are not doubted
 
 Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
 Tell = Callable[[str, str], None]
@@ -43,9 +44,9 @@ class Resolver:
     """The addresses of one name, each in turn the first to connect to.
 
     They are looked up again in the background every REFRESH_SECONDS while `in_use`; a name that was
-    out of use is looked up before it is used again.  A look-up that fails changes nothing: the old
-    addresses stand, and `tell` gets `lookup.failed` once, and `lookup.recovered` after it.  `changed` is
-    called when addresses came or went.
+    out of use, or whose addresses took no connection, is looked up before it is used again.  A look-up
+    that fails changes nothing: the old addresses stand, and `tell` gets `lookup.failed` once, and
+    `lookup.recovered` after it.  `changed` is called when addresses came or went.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Resolver:
         self._failing = False
         self._turn = 0
         self._failed: set[str] = set()
+        self._looked_at = 0.0
         self.addresses: tuple[str, ...] = ()
         self.deadline = NEVER
 
@@ -92,6 +94,11 @@ class Resolver:
     def failed(self, address: str) -> None:
         """Note that an address took no connection: up to the next look-up the others are tried before it."""
         self._failed.add(address)
+
+    def doubt(self) -> None:
+        """Look up before the next use, if the last time is a moment ago: no address took a connection."""
+        if self._deadlines.clock() - self._looked_at >= DOUBT_SECONDS:
+            self._fresh = False
 
     def expire(self) -> None:
         """Look up again where the name is in use; else leave it for its next use."""
@@ -128,6 +135,7 @@ class Resolver:
 
     def _looked(self, looking: asyncio.Task[None]) -> None:
         self._looking = None
+        self._looked_at = self._deadlines.clock()
         if not looking.cancelled():
             looking.exception()  # it was told; asyncio is not to tell it again
 

@@ -5,24 +5,29 @@ It knows what was configured and how the servers do; it knows nothing of request
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random as chance
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from tentaculo.config.upstream_settings import UpstreamSettings
-from tentaculo.errors import UpstreamBusy, UpstreamUnavailable
+from tentaculo.errors import UpstreamBusy, UpstreamUnavailable, UpstreamUnreachable
 from tentaculo.telemetry.upstream_metrics import UpstreamMetrics
 from tentaculo.upstream.balancing import balancing_of
+from tentaculo.upstream.breaker import Outcome
 from tentaculo.upstream.connection import UpstreamConnection, ignore
 from tentaculo.upstream.deadlines import Deadlines
 from tentaculo.upstream.health import HealthChecks
 from tentaculo.upstream.resolving import Lookup, look_up
 from tentaculo.upstream.retry_budget import RetryBudget
-from tentaculo.upstream.server import Means, Notice, UpstreamServer
+from tentaculo.upstream.server import Means, Notice, UpstreamServer, outcome_of
 from tentaculo.upstream.tls import TlsContexts
 
 BUSY_SECONDS = 1
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 0.5
+JITTER = 0.2  # of a pause, taken from it: who waits together does not try together
 
 
 def notice_nothing(level: str, event: str, facts: dict[str, Any]) -> None:
@@ -47,6 +52,7 @@ class Upstream:
         random: Callable[[], float] = chance.random,  # noqa: S311 - it guards nothing
         lookup: Lookup = look_up,
         tls: TlsContexts | None = None,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.name = settings.name
         self.settings = settings
@@ -61,6 +67,7 @@ class Upstream:
         self._budget = RetryBudget(settings.retries.budget, deadlines.clock)
         self._most_exchanges = settings.limits.exchanges
         self._most_connections = settings.limits.connections
+        self._pause = pause
         self._checks: HealthChecks | None = None
         self._kept_elsewhere: set[UpstreamServer] = set()
         self._note_servers(self.servers)
@@ -111,15 +118,18 @@ class Upstream:
 
         Whether it does no harm to do it twice is for the caller to know.
         """
-        if len(tried) >= self.settings.retries.attempts:
-            return False
-        if not any(server.admits() and server not in tried for server in self.servers):
+        if not self._has_another(tried):
             return False
         if self._budget.spend():
             self._metrics.retried(self.name)
             return True
         self._metrics.retry_denied(self.name)
         return False
+
+    def _has_another(self, tried: Collection[UpstreamServer]) -> bool:
+        if len(tried) >= self.settings.retries.attempts:
+            return False
+        return any(server.admits() and server not in tried for server in self.servers)
 
     async def connect(self, server: UpstreamServer, timeout: float) -> UpstreamConnection:
         """Open a connection to a server within `timeout` seconds.
@@ -131,6 +141,33 @@ class Upstream:
         if most is not None and self._connections >= most and not self._make_room():
             raise self._busy("connections")
         return await server.pool.connect(timeout)
+
+    async def connect_in_time(
+        self, server: UpstreamServer, timeout: float, tried: Collection[UpstreamServer]
+    ) -> UpstreamConnection:
+        """Open a connection as `connect` does, but wait a while for a server that is away.
+
+        It is tried again and again for `retries.wait` seconds, unless another can be asked that is not among
+        those that were `tried`, or its breaker is open, which is not passed by.  Raises as `connect` does.
+        """
+        clock, pause = self._means.deadlines.clock, FIRST_PAUSE
+        until: float | None = None
+        while True:
+            try:
+                return await self.connect(server, timeout)
+            except UpstreamUnreachable as fault:
+                if until is None:
+                    until = clock() + self._patience([*tried, server])
+                left = until - clock()
+                if left <= 0 or server.breaker.is_open or outcome_of(fault) is not Outcome.AWAY:
+                    raise
+            await self._pause(min(left, pause * (1 - JITTER * self._means.random())))
+            pause = min(LONGEST_PAUSE, 2 * pause)
+
+    def _patience(self, tried: Collection[UpstreamServer]) -> float:
+        """Return the seconds for which the last of them is waited for, none where another can be asked."""
+        wait = self.settings.retries.wait
+        return 0.0 if wait is None or self._has_another(tried) else wait
 
     def _make_room(self) -> bool:
         return any(server.pool.close_oldest_idle() for server in self.servers)

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tentaculo.access.issue_rate import Bucket, IssueRates
+from tentaculo.access.issue_rate import IssueRates
+from tentaculo.access.rate_sharing import RateSharing
 from tentaculo.config.settings import PrincipalSettings, Rate
+from tests.access.faulty_rates import FaultyRates
 from tests.fakes.clock import Clock
 
 
-def taken(bucket: Bucket, now: float, most: int = 100) -> int:
+def rates_of(clock: Clock, *, shared: bool = False, **limits: Rate) -> IssueRates:
+    """Return the limits of principals with these names."""
+    settings = [PrincipalSettings(name=name, digests=(), issue_rate=rate) for name, rate in limits.items()]
+    return IssueRates(settings, shared=shared, clock=clock)
+
+
+def taken(rates: IssueRates, most: int = 100) -> int:
     """How many permits there are at a time."""
-    return next(count for count in range(most + 1) if bucket.take(now))
+    return next(count for count in range(most + 1) if rates.take("ui"))
 
 
 @pytest.mark.parametrize(
@@ -21,56 +31,66 @@ def taken(bucket: Bucket, now: float, most: int = 100) -> int:
     [(0.0, 0), (0.4, 0), (0.5, 1), (1.0, 2), (1.4, 2), (2.5, 5), (1e9, 5)],
     ids=["at once", "too early", "one", "two", "in between", "full", "never more"],
 )
-def test_bucket_fills_up_again(seconds: float, permits: int) -> None:
+def test_permits_come_back(seconds: float, permits: int) -> None:
     """After its burst there are as many as its rate makes in that time, and never more than the burst."""
-    bucket = Bucket(Rate(rate=2.0, burst=5), 1000.0)
-    assert taken(bucket, 1000.0) == 5
-    assert taken(bucket, 1000.0 + seconds) == permits
+    clock = Clock()
+    rates = rates_of(clock, ui=Rate(rate=2.0, burst=5))
+    assert taken(rates) == 5
+    clock.advance(seconds)
+    assert taken(rates) == permits
 
 
 @pytest.mark.parametrize(("rate", "seconds"), [(50.0, 1), (1.0, 1), (0.5, 2), (0.3, 4), (0.1, 10)], ids=str)
 def test_wait_is_told_in_whole_seconds(rate: float, seconds: int) -> None:
     """It is never zero, and whoever waits so long is served."""
-    bucket = Bucket(Rate(rate=rate, burst=1), 0.0)
-    assert [bucket.take(0.0), bucket.take(0.0)] == [0, seconds]
-    assert bucket.take(float(seconds)) == 0
+    clock = Clock()
+    rates = rates_of(clock, ui=Rate(rate=rate, burst=1))
+    assert [rates.take("ui"), rates.take("ui")] == [0, seconds]
+    clock.advance(seconds)
+    assert rates.take("ui") == 0
 
 
 def test_refusal_costs_nothing() -> None:
     """Whoever asks again and again is not served later for that."""
-    bucket = Bucket(Rate(rate=1.0, burst=1), 0.0)
-    bucket.take(0.0)
-    for tenth in range(1, 10):
-        assert bucket.take(tenth / 10) == 1
-    assert bucket.take(1.0) == 0
+    clock = Clock()
+    rates = rates_of(clock, ui=Rate(rate=1.0, burst=1))
+    rates.take("ui")
+    for _ in range(7):
+        clock.advance(1 / 8)
+        assert rates.take("ui") == 1
+    clock.advance(1 / 8)
+    assert rates.take("ui") == 0
 
 
 @given(st.lists(st.floats(0, 3), max_size=60))
 def test_no_more_than_rate_and_burst(pauses: list[float]) -> None:
     """However the calls are spread, there are never more than the burst and what time has made."""
-    bucket, now, served = Bucket(Rate(rate=2.0, burst=3), 0.0), 0.0, 0
+    clock, served = Clock(), 0
+    began, rates = clock.now, rates_of(clock, ui=Rate(rate=2.0, burst=3))
     for pause in pauses:
-        now += pause
-        served += bucket.take(now) == 0
-    assert served <= 3 + 2.0 * now + 1e-6
+        clock.advance(pause)
+        served += rates.take("ui") == 0
+    assert served <= 3 + 2.0 * (clock.now - began) + 1e-4
 
 
-def test_clock_that_stands_makes_no_permits() -> None:
-    """Nor does one that goes back."""
-    bucket = Bucket(Rate(rate=1.0, burst=1), 100.0)
-    bucket.take(100.0)
-    assert bucket.take(50.0) == 1
-
-
-def test_principals_have_buckets_of_their_own() -> None:
+def test_principals_have_limits_of_their_own() -> None:
     """What one takes leaves the others theirs."""
     clock = Clock()
-    settings = [
-        PrincipalSettings(name=name, digests=(), issue_rate=Rate(rate=1.0, burst=burst))
-        for name, burst in (("one", 1), ("two", 2))
-    ]
-    rates = IssueRates(settings, clock)
+    rates = rates_of(clock, one=Rate(rate=1.0, burst=1), two=Rate(rate=1.0, burst=2))
     assert [rates.take("one") for _ in range(2)] == [0, 1]
     assert [rates.take("two") for _ in range(3)] == [0, 0, 1]
     clock.advance(1)
     assert rates.take("one") == 0
+
+
+async def test_instances_share_them() -> None:
+    """What one instance issued is gone at the other, once both have told of it."""
+    clock = Clock()
+    store = FaultyRates(clock)
+    both = [rates_of(clock, shared=True, ui=Rate(rate=0.01, burst=10)) for _ in range(2)]
+    for rates in both:
+        assert [rates.take("ui") for _ in range(5)] == [0] * 5
+        await RateSharing(store, partial(iter, rates), clock=clock).share()
+    assert [rates.take("ui") > 0 for rates in both] == [False, True], "the first has not heard of it yet"
+    await RateSharing(store, partial(iter, both[0]), clock=clock).share()
+    assert both[0].take("ui") > 0

@@ -66,7 +66,7 @@ upstreams:
     health_check: {path: /up, interval: 1s, timeout: 2s, down_after: 3, up_after: 4}
     timeouts: {connect: 1s, response: 2s, idle: 3s, keep_alive: 4s}
     limits: {connections: 1, exchanges: 2}
-    retries: {attempts: 3, budget: 12.5%}
+    retries: {attempts: 3, budget: 12.5%, wait: 6s}
     breaker: {faults: 4, open_for: 5s}
     tls: {server_name: reports, verify: false}
     credential: {header: X-Service, value: s3cret}
@@ -158,7 +158,7 @@ def test_upstreams_arrive() -> None:
         health_check=HealthCheckSettings(path="/up", interval=1.0, timeout=2.0, down_after=3, up_after=4),
         timeouts=Timeouts(connect=1.0, response=2.0, idle=3.0, keep_alive=4.0),
         limits=UpstreamLimits(connections=1, exchanges=2),
-        retries=RetrySettings(attempts=3, budget=0.125),
+        retries=RetrySettings(attempts=3, budget=0.125, wait=6.0),
         breaker=BreakerSettings(faults=4, open_for=5.0),
         tls=TlsSettings(server_name="reports", verify=False),
         credential=UpstreamCredential("X-Service", Secret("s3cret")),

@@ -10,6 +10,7 @@ COUNT = "must be a whole number, 1 or more"
 SHARE = "must be a percentage between 0% and 100%, such as 20%"
 PAUSE = "must be a duration between 10ms and 1h"
 BRIEF = "must be a duration between 1ms and 1h"
+PATIENCE = "must be a duration between 1ms and 1m"
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,9 @@ BRIEF = "must be a duration between 1ms and 1h"
         ("retries: {budget: -1%}", f"retries.budget: {SHARE}"),
         ("retries: {budget: 0.2}", f"retries.budget: {SHARE}"),
         ("retries: {budget: [20%]}", f"retries.budget: {SHARE}"),
+        ("retries: {wait: 1ms}", None),
+        ("retries: {wait: 60s}", None),
+        ("retries: {wait: 60001ms}", f"retries.wait: {PATIENCE}"),
         ("health_check: {path: /h, interval: 10ms, timeout: 1ms}", None),
         ("health_check: {path: /h, interval: 1h, timeout: 1h}", None),
         ("health_check: {path: /h, interval: 9ms}", f"health_check.interval: {PAUSE}"),

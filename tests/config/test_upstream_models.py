@@ -72,7 +72,7 @@ def test_option_of_an_upstream_may_be_left_empty(key: str) -> None:
     "options",
     [
         "limits: {connections: null, exchanges: null}",
-        "retries: {attempts: null, budget: null}",
+        "retries: {attempts: null, budget: null, wait: null}",
         "breaker: {faults: null, open_for: null}",
     ],
 )

@@ -21,6 +21,7 @@ from tests.functional.streams import ROUTES, open_stream
 SHORT = "drain: {time: 300ms, hard_cap: 10s}\n"
 CAPPED = "drain: {time: 50ms, hard_cap: 300ms}\n"
 LONG = "drain: {time: 40s, hard_cap: 1m}\n"
+PROXIED = 'drain: {time: 40s, hard_cap: 1m}\ntrusted_peers: ["127.0.0.1"]\n'
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 
 
@@ -69,10 +70,10 @@ async def test_streams_end_and_calls_finish(start_gateway: StartGateway, upstrea
     assert (cut_count(gateway, "call"), cut_count(gateway, "stream")) == (0, 0)
 
 
-async def test_streams_do_not_open_while_it_drains(
+async def test_connections_are_good_for_one_more(
     start_gateway: StartGateway, upstream: ScriptedUpstream
 ) -> None:
-    """Whoever asks for one is to come again; other calls are answered, and their connections close."""
+    """Calls are answered while it drains, streams open to be ended, and the connections close."""
     gateway = await start_gateway(configuration(upstream.port, routes=ROUTES, extra=LONG))
     idle, calling = await gateway.client(), await gateway.client()
     waiting = await begin(gateway, upstream, "/late-sse")
@@ -80,15 +81,52 @@ async def test_streams_do_not_open_while_it_drains(
     assert (await gateway.admin("/ready")).status == 503
     await idle.send(request("GET", "/sse/open", GOOD))
     await calling.send(request("GET", "/echo", GOOD))
-    refusal, reply = await idle.reply(), await calling.reply()
-    assert (refusal.status, told(refusal)["code"]) == (503, "draining")
-    assert refusal.head.value("Retry-After") == "1"
-    assert (refusal.head.value("Connection"), reply.head.value("Connection")) == ("close", "close")
-    assert reply.status == 200
+    head, reply = await idle.head(), await calling.reply()
+    assert (head.status, head.value("Connection")) == (200, "close")
+    assert (reply.status, reply.head.value("Connection")) == (200, "close")
     upstream.gates.open("head")
     assert (await waiting.head()).value("Connection") == "close"
-    assert (await gateway.logs.wait_for("stream.ended"))["end_reason"] == "draining"
+    await gateway.logs.wait_for("stream.ended", count=2)
+    assert {event["end_reason"] for event in gateway.logs.named("stream.ended")} == {"draining"}
     assert await soon(stopping)
+
+
+async def test_connections_of_a_proxy_stay_until_they_are_used(
+    start_gateway: StartGateway, upstream: ScriptedUpstream
+) -> None:
+    """Nothing is open, but a call may be on its way into one; those of anybody else close at once."""
+    gateway = await start_gateway(configuration(upstream.port, routes=ROUTES, extra=PROXIED))
+    kept = await gateway.client()
+    await kept.send(request("GET", "/echo", GOOD))
+    assert (await kept.reply()).head.value("Connection") is None
+    stopping = asyncio.ensure_future(gateway.gateway.stop())
+    listening = gateway.gateway._listening
+    assert listening is not None
+    await eventually(lambda: not listening.is_open)
+    assert not stopping.done()
+    await kept.send(request("POST", "/echo", GOOD, b"sent as it stops"))
+    reply = await kept.reply()
+    assert (reply.status, reply.head.value("Connection")) == (200, "close")
+    assert await soon(stopping)
+
+
+async def test_proxy_that_was_not_told_may_call_behind_a_stream(
+    start_gateway: StartGateway, upstream: ScriptedUpstream
+) -> None:
+    """The head of its stream went out before the drain: its connection is good for one more call."""
+    gateway = await start_gateway(
+        configuration(upstream.port, routes=ROUTES, extra=SHORT + PROXIED.partition("\n")[2])
+    )
+    stream = await open_stream(gateway, "/sse/open")
+    assert (await stream.head()).value("Connection") is None
+    relay = gateway.gateway._relay
+    assert relay is not None
+    relay.drain()
+    relay.streams.all_open()[0].end_stream("draining")
+    assert await stream.until(b"0\r\n\r\n")
+    await stream.send(request("POST", "/echo", GOOD, b"sent as it stops"))
+    reply = await stream.reply()
+    assert (reply.status, reply.head.value("Connection")) == (200, "close")
 
 
 async def test_streams_that_come_after_the_last_wave_do_not_open(

@@ -186,9 +186,9 @@ async def test_claim_on_a_route_without_options(front: Front) -> None:
     assert plan is not None
     claim = found.claim(plan)
     assert (claim.route, claim.settings, claim.principal) == ("everything", StreamSettings(), "operator-ui")
-    front.relay.streams.draining = True
+    front.relay.streams.closed = True
     found.check_room(plan)
-    front.relay.streams.draining = False
+    front.relay.streams.closed = False
 
 
 FORWARDED: Fields = [

@@ -36,6 +36,7 @@ class Crowd:
         self.draining = False
         self.calls = calls
         self.stubborn = stubborn
+        self.proxies_stay = 0.0
         self.steps: list[str] = []
         self.ends: list[float] = []
         self.pauses = 0
@@ -90,10 +91,13 @@ class Crowd:
         for stream in self.streams.all_open():
             self.streams.ended(stream)
 
-    def close_listeners(self) -> None:
+    def proxies(self) -> int:
+        """One has a connection, for as long as the test says."""
+        return int(self.passed < self.proxies_stay)
+
+    async def close_listeners(self) -> None:
         """Let nobody in; only now, and nobody was sent away before."""
         assert self.draining
-        assert self.streams.draining
         assert self.ends == []
         self.steps.append("close")
 
@@ -129,6 +133,7 @@ async def drain(
         crowd,
         DrainSettings(time=time, hard_cap=hard_cap),
         close_listeners=crowd.close_listeners,
+        proxies=crowd.proxies,
         hurried=hurried or asyncio.Event(),
         clock=crowd.clock,
         pause=crowd.pause,
@@ -216,12 +221,13 @@ async def test_waves_are_picked_at_random() -> None:
     assert first != [0, 1]
 
 
-async def test_nothing_open() -> None:
-    """There is nothing to wait for."""
+@pytest.mark.parametrize(("stay", "seconds"), [(0.0, 0.0), (1.2, 1.2), (NEVER, 5.0)], ids=str)
+async def test_nothing_open(stay: float, seconds: float) -> None:
+    """There is nothing to wait for but proxies that may use their connections, no longer than for streams."""
     crowd = Crowd()
-    assert await drain(crowd) == Drained(0, 0, 0.0)
-    assert crowd.pauses == 0
-    assert crowd.steps == ["close", "finish"]
+    crowd.proxies_stay = stay
+    assert await drain(crowd) == Drained(0, 0, crowd.passed)
+    assert crowd.passed == pytest.approx(seconds, abs=2 * WAVE_SECONDS)
 
 
 async def test_streams_that_open_late_end_too() -> None:
@@ -231,7 +237,6 @@ async def test_streams_that_open_late_end_too() -> None:
 
     def open_one() -> None:
         if len(late) < 30:
-            crowd.streams.draining = False
             late.append(Member(crowd))
 
     crowd.at_pause = open_one

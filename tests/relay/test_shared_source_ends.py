@@ -10,8 +10,9 @@ from tentaculo.errors import StreamUnavailable, UpstreamProtocolError, UpstreamU
 from tentaculo.relay.last_words import RESYNC
 from tentaculo.relay.shared_source import EVENT_LIMIT
 from tests.fakes.gates import eventually
-from tests.fakes.upstream import Exchange
-from tests.relay.carried import REFUSALS, Carried, reply
+from tests.fakes.upstream import Exchange, ScriptedUpstream
+from tests.relay.carried import REFUSALS, Carried, carried_configuration, reply
+from tests.relay.conftest import StartFront
 from tests.relay.shared_parts import NOT_FOUND, event, events
 
 # Again.
@@ -31,6 +32,20 @@ async def test_broken_stream_is_opened_again(carried: Carried) -> None:
     carried.upstream.events.put_nowait(events(3, 4))
     await carried.hears(events(1, 4))
     assert carried.hearer.done == []
+    await carried.cancelled()
+
+
+async def test_upstream_that_is_away_is_not_waited_for(
+    start_front: StartFront, upstream: ScriptedUpstream
+) -> None:
+    """Whoever comes again with pauses of its own need not wait between them, too."""
+    text = carried_configuration(upstream.port).replace("timeouts:", "retries: {wait: 60s}, timeouts:")
+    carried = Carried(await start_front(text), upstream)
+    await carried.opened(event(1))
+    await upstream.stop()
+    for pause in (0.1, 0.2, 0.4):
+        assert await carried.paused() == pause
+        carried.goes_on()
     await carried.cancelled()
 
 

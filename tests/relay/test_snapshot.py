@@ -13,12 +13,15 @@ from tentaculo.config.settings import (
     Access,
     EphemeralTokenSettings,
     PrincipalSettings,
+    Rate,
+    RateLimitSettings,
     RouteSettings,
     Secret,
     Server,
     Settings,
     StreamSettings,
     Timeouts,
+    TokenStoreSettings,
     UpstreamCredential,
     UpstreamSettings,
 )
@@ -206,3 +209,14 @@ def test_standings_are_handed_in() -> None:
     for path, method in (("/api/a", "GET"), ("/api/token", "POST")):
         with pytest.raises(Forbidden):
             snapshot.table.match("", path, method).guard.admit([TOKEN])
+
+
+def test_limits_that_instances_share() -> None:
+    """With a store for several they are those of routes and those of principals, told apart by name."""
+    limit = RateLimitSettings(rate=Rate(rate=1.0, burst=1))
+    redis = TokenStoreSettings(url=Secret("redis://redis"))
+    snapshot = build(settings_of(route_of(name="caller", rate_limit=limit), token_store=redis))
+    assert [(each.route, each.shared) for each in snapshot.shared_limits] == [
+        ("caller", True),
+        ("issue:caller", True),
+    ]

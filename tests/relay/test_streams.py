@@ -179,22 +179,22 @@ def test_nothing_is_kept_of_streams_that_ended() -> None:
     assert streams._counts == {}
 
 
-def test_draining_lets_no_stream_open() -> None:
+def test_no_stream_opens_after_the_last_wave() -> None:
     """It is told before any limit, with the time to come again; those that are open stay."""
     streams = Streams(1)
     stream = OpenStream(streams)
-    streams.draining = True
+    streams.closed = True
     with pytest.raises(Draining) as refused:
         streams.check_room(ANYONE)
     assert (refused.value.reason, refused.value.headers) == ("draining", (("Retry-After", "1"),))
     assert stream.reasons == []
 
 
-def test_streams_on_their_way_open_until_the_last_wave() -> None:
-    """One that was asked for before the drain still opens, to be told; none does once the waves are over."""
+def test_stream_on_its_way_at_the_last_wave_does_not_open() -> None:
+    """There was room as it was asked for, but nobody would end it."""
     streams = Streams(2)
-    streams.draining = True
     OpenStream(streams)
+    streams.check_room(ANYONE)
     streams.closed = True
     with pytest.raises(Draining):
         OpenStream(streams)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.stack.monitored import MonitoredStack
 from tests.stack.stack import Stack
 
 
@@ -15,6 +16,20 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
     """Run the seven services, all of them healthy."""
     name = request.module.__name__.rpartition(".test_")[2].replace("_", "-")
     stack = Stack(f"vx11-{name}-{os.getpid()}")
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.stop()
+
+
+@pytest.fixture(scope="module")
+def monitored(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MonitoredStack]:
+    """Run them with a Prometheus that is in a hurry, all of them healthy and no alert raised."""
+    name = request.module.__name__.rpartition(".test_")[2].replace("_", "-")
+    stack = MonitoredStack(f"vx11-{name}-{os.getpid()}", tmp_path_factory.mktemp("project"))
     try:
         stack.start()
         yield stack

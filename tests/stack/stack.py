@@ -28,6 +28,8 @@ TOKEN_HEADER = "X-VX11-Token"
 class Stack:
     """Containers of compose files, the gateway on a free port of 127.0.0.1."""
 
+    services: tuple[str, ...] = SERVICES
+
     def __init__(self, project: str, *files: Path, environ: Mapping[str, str] | None = None) -> None:
         self.project = project
         self.port = free_port()
@@ -79,13 +81,13 @@ class Stack:
 
     def health(self) -> dict[str, str]:
         """Tell the health of each of the seven: `starting`, `healthy`, `unhealthy` or `gone`."""
-        containers = [self.container(service) for service in SERVICES]
+        containers = [self.container(service) for service in self.services]
         form = "{{if .State.Running}}{{if .State.Health}}{{.State.Health.Status}}{{end}}{{else}}gone{{end}}"
         found = run(["docker", "inspect", "--format", form, *containers], self.environ).split()
-        return dict(zip(SERVICES, found, strict=True))
+        return dict(zip(self.services, found, strict=True))
 
     async def becomes_healthy(self, seconds: float = 60) -> None:
-        """Wait until all seven are."""
+        """Wait until all are."""
         await asyncio.to_thread(run_until, lambda: set(self.health().values()) == {"healthy"}, seconds)
 
     async def get(self, path: str, *, with_token: bool = True) -> tuple[int, bytes]:

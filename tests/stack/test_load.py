@@ -60,7 +60,7 @@ def _load(stack: Stack) -> dict[str, Any]:
         "panels": 20,
         "commands": 20,
         "renew-every": 20,
-        "restart-every": max(5, SECONDS // (len(SERVICES) + 1)),
+        "restart-every": max(3, SECONDS // len(SERVICES) - 5),  # from the end of the one before
         "restart": "scripts/stack restart {service}",
         "services": ",".join(SERVICES),
     }

@@ -62,9 +62,9 @@ class ManualServer:
         """The port it listens on."""
         return self._listener.port
 
-    async def start(self) -> None:
+    async def start(self, port: int = 0) -> None:
         """Listen."""
-        await self._listener.start()
+        await self._listener.start(port)
 
     async def stop(self) -> None:
         """Drop everything."""

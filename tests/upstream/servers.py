@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,7 +47,8 @@ def local(*ports: int, **more: Any) -> UpstreamSettings:
 class House:
     """What an upstream stands in: `chance` is what it draws; `events` and `facts` are what it told.
 
-    `names` are the names that can be looked up.
+    `names` are the names that can be looked up.  `pauses` are those that it made: they last for no more than
+    the clock, and for what `meanwhile` has for the first, the second and so on.
     """
 
     clock: Clock = field(default_factory=Clock)
@@ -56,6 +57,8 @@ class House:
     events: list[str] = field(default_factory=list)
     facts: list[dict[str, Any]] = field(default_factory=list)
     names: dict[str, list[str]] = field(default_factory=dict)
+    pauses: list[float] = field(default_factory=list)
+    meanwhile: dict[int, Callable[[], Awaitable[None]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.deadlines = Deadlines(self.clock, tick=3600)
@@ -69,7 +72,14 @@ class House:
             notice=self._noticed,
             random=lambda: self.chance,
             lookup=self._look_up,
+            pause=self._pause,
         )
+
+    async def _pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.pass_time(seconds)
+        if len(self.pauses) in self.meanwhile:
+            await self.meanwhile[len(self.pauses)]()
 
     def _noticed(self, level: str, event: str, facts: dict[str, Any]) -> None:
         self.events.append(f"{level} {event}")

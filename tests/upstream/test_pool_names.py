@@ -13,7 +13,7 @@ from tentaculo.errors import GatewayError, UpstreamTimeout, UpstreamUnreachable
 from tentaculo.upstream.connection import UpstreamConnection
 from tentaculo.upstream.deadlines import Deadlines
 from tentaculo.upstream.pool import Pool
-from tentaculo.upstream.resolving import REFRESH_SECONDS
+from tentaculo.upstream.resolving import DOUBT_SECONDS, REFRESH_SECONDS
 from tests.fakes.clock import Clock
 from tests.fakes.gates import eventually, soon
 from tests.fakes.sockets import Wire
@@ -229,3 +229,14 @@ async def test_oldest_idle_connection_is_closed_first(named: Named, server: Manu
     assert named.pool.take_idle() is opened[1][0]
     assert not named.pool.close_oldest_idle()
     opened[1][0].abort()
+
+
+async def test_name_whose_addresses_take_no_connection(named: Named, server: ManualServer) -> None:
+    """It is looked up again before its next use: its server may have moved."""
+    named.found = [CLOSED]
+    assert await named.failure() == (UpstreamUnreachable, "refused")
+    named.found = [GOOD]
+    named.clock.advance(DOUBT_SECONDS)
+    assert await named.failure() == (UpstreamUnreachable, "refused")
+    await kept(named, server)
+    assert named.lookups == 2

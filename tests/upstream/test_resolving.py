@@ -11,6 +11,7 @@ import pytest
 from tentaculo.upstream.deadlines import NEVER, Deadlines
 from tentaculo.upstream.resolving import (
     AGAIN_SECONDS,
+    DOUBT_SECONDS,
     REFRESH_SECONDS,
     Resolver,
     is_literal,
@@ -268,3 +269,28 @@ async def test_close_ends_a_lookup(names: Names) -> None:
         await soon(waiting)
     assert names.resolver._looking is None
     assert not names.deadlines._watched
+
+
+# Doubt.
+
+
+async def test_doubt_looks_up_before_the_next_use(names: Names) -> None:
+    """Where no address took a connection there may be others; but it is not asked all the time."""
+    await names.choices()
+    names.found = [THREE]
+    names.resolver.doubt()
+    assert len(await names.choices()) == 3
+    names.clock.advance(DOUBT_SECONDS)
+    names.resolver.doubt()
+    assert await names.choices() == [THREE]
+    assert len(names.lookups) == 2
+
+
+async def test_doubt_that_is_not_answered(names: Names) -> None:
+    """The old addresses stand."""
+    await names.choices()
+    names.found = []
+    names.clock.advance(DOUBT_SECONDS)
+    names.resolver.doubt()
+    assert sorted(await names.choices()) == sorted([ONE, TWO, THREE])
+    assert names.events == ["warning lookup.failed"]
