@@ -7,8 +7,10 @@ import gc
 import os
 import resource
 import signal
+import socket
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import uvloop
 
@@ -54,6 +56,7 @@ async def _serve(settings: Settings, load: Callable[[], Settings]) -> int:
         stopping.set()
 
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(report)
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, told_to_end)
     loop.add_signal_handler(signal.SIGHUP, gateway.reload_soon)
@@ -64,6 +67,15 @@ async def _serve(settings: Settings, load: Callable[[], Settings]) -> int:
     await stopping.wait()
     drained = await gateway.stop()
     return 0 if drained else 1
+
+
+def report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what nobody caught, but for look-ups of names that nobody waited for any longer.
+
+    uvloop lets one go on whose connection was given up in time; that it failed too is no news.
+    """
+    if not isinstance(context.get("exception"), socket.gaierror):
+        loop.default_exception_handler(context)
 
 
 def prepare_process(settings: Settings) -> None:

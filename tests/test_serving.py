@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 import tentaculo
 from tentaculo import serving
 from tentaculo.config.loader import load_text
+from tentaculo.serving import report
 from tests.functional.configuration import configuration
 from tests.functional.process import GatewayProcess
 
@@ -43,6 +46,17 @@ def test_prepare_process(soft: int, hard: int, connections: int, expected: int) 
         [sys.executable, "-c", PREPARE, *arguments], capture_output=True, text=True, check=True, timeout=20
     )
     assert done.stdout.split() == [str(expected), str(hard), "0", "0"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "logged"), [(socket.gaierror("no such name"), 0), (OSError("broken"), 1)], ids=["name", "other"]
+)
+async def test_uncaught_faults(fault: OSError, logged: int, caplog: pytest.LogCaptureFixture) -> None:
+    """They are logged, but not a name that was looked up in vain for somebody who had given up."""
+    report(
+        asyncio.get_running_loop(), {"message": "Future exception was never retrieved", "exception": fault}
+    )
+    assert len(caplog.records) == logged
 
 
 CLOSED = """

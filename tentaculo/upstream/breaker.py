@@ -35,8 +35,9 @@ class Breaker:
     nothing in a whole pause is joined by another.  It opens for twice as long, too, when it was closed
     for less than its last pause.
 
-    A breaker `alone`, of a server that no other stands in for, does not mind an `AWAY` and never doubles its
-    pause: where nothing is gained by waiting, the way back is not to be missed.
+    A breaker `alone`, of a server that no other stands in for, does not mind an `AWAY`, never doubles its
+    pause, and ends it when a check was good: where nothing is gained by waiting, the way back is not to be
+    missed.
 
     Each exchange hands back the `turn` that it began in.  What began in another turn, before the breaker
     opened or closed, is no news and counts for nothing.  `changed` is called when it opens (True) or closes.
@@ -119,6 +120,11 @@ class Breaker:
             self._learn_nothing()
         else:
             self._fail()
+
+    def check_passed(self) -> None:
+        """Let the trial of a lone server be now."""
+        if self.alone and self._is_open and not self._is_trying:
+            self._until = self._clock()
 
     def _learn_nothing(self) -> None:
         if self._is_open:  # so ended a trial: the next one tries

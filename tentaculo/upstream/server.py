@@ -172,6 +172,7 @@ class UpstreamServer:
         """Take in a good check; so many in a row bring the server up."""
         self._bad_checks = 0
         self._good_checks += 1
+        self.breaker.check_passed()
         if self.is_down and self._good_checks >= up_after:
             self.is_down = False
             self._start_slowly()

@@ -207,6 +207,19 @@ class TestAlone:
             watched.say(Outcome.FAULT)
             assert watched.breaker.wait() == PAUSE
 
+    def test_good_check_ends_the_pause(self, watched: Watched) -> None:
+        """The next call is the trial, one; a check during it lets in no other."""
+        watched.breaker.check_passed()
+        watched.open()
+        assert not watched.breaker.admits()
+        watched.breaker.check_passed()
+        assert watched.breaker.is_open
+        turn = watched.breaker.begin()
+        watched.breaker.check_passed()
+        assert not watched.breaker.admits()
+        watched.breaker.done(Outcome.OK, turn)
+        assert watched.breaker.is_calm
+
     def test_refused_trial_is_followed_by_another(self, watched: Watched) -> None:
         """Open, too, it does not wait for a server that only refuses."""
         watched.open()

@@ -212,6 +212,15 @@ def test_check_does_not_end_an_ejection(server: UpstreamServer) -> None:
     assert server.state == "ejected"
 
 
+def test_check_of_a_lone_server_lets_it_be_tried(server: UpstreamServer) -> None:
+    """It is still ejected, but the next call is the trial."""
+    server.breaker.alone = True
+    fail(server)
+    assert not server.admits()
+    server.check_passed(2)
+    assert (server.state, server.admits()) == ("half_open", True)
+
+
 # Settings.
 
 
