@@ -1,0 +1,1 @@
+"""scripts/deploy_automation.sh, as far as it can be tried without containers."""
