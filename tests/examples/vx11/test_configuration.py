@@ -215,6 +215,12 @@ def test_only_looks_lead_behind_the_operator() -> None:
     assert checked == set(SERVICES)
 
 
+def test_every_service_is_waited_for() -> None:
+    """Each is alone, so one that is started anew costs its callers a moment and no 502."""
+    settings = load(FILE, {"VX11_TOKEN": TOKEN})
+    assert {upstream.retries.wait for upstream in settings.upstreams} == {5.0}
+
+
 def test_looking_goes_on_without_the_operator() -> None:
     """VX11_OPERATOR_PROXY_ENABLED=0 closes nothing but what leads to the operator."""
     settings = load(FILE, {"VX11_TOKEN": TOKEN, "VX11_OPERATOR_PROXY_ENABLED": "0"})
