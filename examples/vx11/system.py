@@ -12,8 +12,8 @@ from examples.vx11.events import Event
 from examples.vx11.hermes_relay import HermesRelay
 from examples.vx11.problems import Refused
 
-PATIENCE = 3.0
-"""For so many seconds a command waits for madre, which may just be starting."""
+PATIENCE = 10.0
+"""For so many seconds a command waits for madre, which may be starting, or waiting for its Redis."""
 
 
 class System:
