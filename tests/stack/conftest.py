@@ -15,12 +15,8 @@ from tests.stack.stack import Stack
 def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
     """Run the seven services, all of them healthy."""
     name = request.module.__name__.rpartition(".test_")[2].replace("_", "-")
-    stack = Stack(f"vx11-{name}-{os.getpid()}")
-    try:
-        stack.start()
+    with Stack(f"vx11-{name}-{os.getpid()}") as stack:
         yield stack
-    finally:
-        stack.stop()
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +25,5 @@ def monitored(
 ) -> Iterator[MonitoredStack]:
     """Run them with a Prometheus that is in a hurry, all of them healthy and no alert raised."""
     name = request.module.__name__.rpartition(".test_")[2].replace("_", "-")
-    stack = MonitoredStack(f"vx11-{name}-{os.getpid()}", tmp_path_factory.mktemp("project"))
-    try:
-        stack.start()
+    with MonitoredStack(f"vx11-{name}-{os.getpid()}", tmp_path_factory.mktemp("project")) as stack:
         yield stack
-    finally:
-        stack.stop()

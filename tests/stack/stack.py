@@ -11,7 +11,8 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import aiohttp
 
@@ -26,7 +27,7 @@ TOKEN_HEADER = "X-VX11-Token"
 
 
 class Stack:
-    """Containers of compose files, the gateway on a free port of 127.0.0.1."""
+    """Containers of compose files, the gateway on a free port; `with` starts and removes them."""
 
     services: tuple[str, ...] = SERVICES
 
@@ -65,6 +66,19 @@ class Stack:
     async def runs(self, *arguments: str, seconds: float = 300) -> str:
         """Run scripts/stack while others go on."""
         return await asyncio.to_thread(self.run, *arguments, seconds=seconds)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
 
     def start(self) -> None:
         """Start all containers from images that are there, and return when they are healthy."""

@@ -68,12 +68,8 @@ def images() -> Iterator[Images]:
 @pytest.fixture(scope="module")
 def stack(images: Images) -> Iterator[Stack]:
     """Run the stack with these."""
-    stack = Stack(f"vx11-deploy-{os.getpid()}", environ=dict.fromkeys(IMAGES.values(), images.tag))
-    try:
-        stack.start()
+    with Stack(f"vx11-deploy-{os.getpid()}", environ=dict.fromkeys(IMAGES.values(), images.tag)) as stack:
         yield stack
-    finally:
-        stack.stop()
 
 
 class Deployed:

@@ -63,12 +63,8 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The seven services, and one that tells secrets."""
     override = tmp_path_factory.mktemp("compose") / "planted.yaml"
     override.write_text(PLANTED)
-    stack = Stack(f"vx11-forensics-{os.getpid()}", COMPOSE, override)
-    try:
-        stack.start()
+    with Stack(f"vx11-forensics-{os.getpid()}", COMPOSE, override) as stack:
         yield stack
-    finally:
-        stack.stop()
 
 
 @pytest.fixture(scope="module")

@@ -47,12 +47,8 @@ TARGETS = {
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     """Run the seven services and a Prometheus as compose.monitoring.yaml has it."""
-    stack = Stack(f"vx11-load-{os.getpid()}", COMPOSE, MONITORING)
-    try:
-        stack.start()
+    with Stack(f"vx11-load-{os.getpid()}", COMPOSE, MONITORING) as stack:
         yield stack
-    finally:
-        stack.stop()
 
 
 def _load(stack: Stack) -> dict[str, Any]:

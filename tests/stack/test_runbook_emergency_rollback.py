@@ -55,13 +55,11 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredStac
         run(["docker", "tag", f"vx11/{image}:{tags[name]}", f"vx11/{image}:{TAG}"], os.environ)
     project = f"vx11-runbook-rollback-{os.getpid()}"
     environ = {f"VX11_{name}_TAG": TAG for name in IMAGES}
-    stack = MonitoredStack(project, tmp_path_factory.mktemp("project"), environ=environ)
     try:
-        stack.start()
-        stack.block(TAKE)
-        yield stack
+        with MonitoredStack(project, tmp_path_factory.mktemp("project"), environ=environ) as stack:
+            stack.block(TAKE)
+            yield stack
     finally:
-        stack.stop()
         remove_images()
 
 

@@ -40,12 +40,8 @@ UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScaledStack]:
     """Run the services with two gateways and nginx, all of them healthy."""
-    stack = ScaledStack(f"vx11-two-gateways-{os.getpid()}", tmp_path_factory.mktemp("scaled"))
-    try:
-        stack.start()
+    with ScaledStack(f"vx11-two-gateways-{os.getpid()}", tmp_path_factory.mktemp("scaled")) as stack:
         yield stack
-    finally:
-        stack.stop()
 
 
 class Client:

@@ -63,15 +63,6 @@ BESIDE = (
 )
 
 
-@pytest.fixture
-async def flow(tmp_path: Path) -> AsyncIterator[Flow]:
-    """The running system."""
-    flow = Flow(tmp_path)
-    await flow.start()
-    yield flow
-    await flow.stop()
-
-
 @asynccontextmanager
 async def _running(**environ: str) -> AsyncIterator[RunningGateway]:
     backend = build_operator(TOKEN, options=OperatorOptions(short_lifetime=1))
