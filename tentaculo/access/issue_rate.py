@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from tentaculo.access.rate_limits import RateLimit
+from tentaculo.access.rate_limits import RateLimit, take_over
 from tentaculo.config.settings import PrincipalSettings, RateLimitSettings
 
 _SHARED_NAME = "issue:"  # no route's name has a colon
@@ -29,6 +29,10 @@ class IssueRates:
 
     def __iter__(self) -> Iterator[RateLimit]:
         return iter(self._limits.values())
+
+    def adopt(self, previous: IssueRates) -> None:
+        """Go on where principals stand whose rates are as they were: a reload gives nobody new permits."""
+        take_over(self._limits, previous._limits)
 
     def take(self, principal: str) -> int:
         """Take a permit of the principal's and return 0, or return in how many seconds there is one."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from tentaculo.config.settings import RateLimitSettings, RatePer, RouteSettings
 
@@ -181,10 +181,15 @@ class RateLimits:
 
     def adopt(self, previous: RateLimits) -> None:
         """Go on with the buckets of limits that are as they were; before anyone holds a limit of these."""
-        for name, limit in self._limits.items():
-            before = previous.of(name)
-            if before is not None and before.settings == limit.settings and before.shared == limit.shared:
-                self._limits[name] = before
+        take_over(self._limits, previous._limits)
+
+
+def take_over(limits: dict[str, RateLimit], previous: Mapping[str, RateLimit]) -> None:
+    """Put those of `previous` into `limits` that are as they were, each under its name."""
+    for name, limit in limits.items():
+        before = previous.get(name)
+        if before is not None and before.settings == limit.settings and before.shared == limit.shared:
+            limits[name] = before
 
 
 def client_key(address: str) -> str:

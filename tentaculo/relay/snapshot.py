@@ -91,7 +91,7 @@ def build_snapshot(
     outline = outline_of(settings, None if previous is None else (previous.settings, previous.outline))
     principals = Principals(settings.principals)
     upstreams = _upstreams(settings, _maker(metrics, deadlines, notice), outline, previous)
-    rate_limits, issue_rates = _rate_limits(settings, previous), _issue_rates(settings)
+    rate_limits, issue_rates = _rate_limits(settings, previous), _issue_rates(settings, previous)
     cookies = own_cookies(settings.routes)
     plans = [
         compile_route(
@@ -166,8 +166,12 @@ def _rate_limits(settings: Settings, previous: Snapshot | None) -> RateLimits:
     return limits
 
 
-def _issue_rates(settings: Settings) -> IssueRates:
-    return IssueRates(settings.principals, shared=settings.token_store.url is not None)
+def _issue_rates(settings: Settings, previous: Snapshot | None) -> IssueRates:
+    """Return those of all principals, likewise."""
+    rates = IssueRates(settings.principals, shared=settings.token_store.url is not None)
+    if previous is not None:
+        rates.adopt(previous.issue_rates)
+    return rates
 
 
 def _maker(metrics: Metrics, deadlines: Deadlines, notice: Notice) -> Callable[[UpstreamSettings], Upstream]:

@@ -94,3 +94,16 @@ async def test_instances_share_them() -> None:
     assert [rates.take("ui") > 0 for rates in both] == [False, True], "the first has not heard of it yet"
     await RateSharing(store, partial(iter, both[0]), clock=clock).share()
     assert both[0].take("ui") > 0
+
+
+def test_reload_gives_no_new_permits() -> None:
+    """Who has the same rate goes on where it stands; with another one it begins anew."""
+    clock = Clock()
+    same, other = Rate(rate=1.0, burst=3), Rate(rate=1.0, burst=4)
+    before = rates_of(clock, ui=same, jobs=same)
+    assert (taken(before), before.take("jobs")) == (3, 0)
+    after = rates_of(clock, ui=same, jobs=other, new=same)
+    after.adopt(before)
+    assert after.take("ui") == 1
+    assert [after.take("jobs") for _ in range(5)] == [0, 0, 0, 0, 1]
+    assert after.take("new") == 0

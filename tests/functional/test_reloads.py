@@ -295,6 +295,23 @@ async def test_series_of_what_is_gone(start_edited: StartEdited, upstream: Scrip
     assert await gateway.metric('tentaculo_requests_total{method="GET",route="rest"') == 1
 
 
+async def test_issue_rate(start_edited: StartEdited, upstream: ScriptedUpstream) -> None:
+    """An edit gives no principal new permits; one of its own rate does."""
+    access = "access: ephemeral-token, ephemeral_token: {issue_path: /token}"
+    events = EVENTS.replace("stream: {}", f"{access}, stream: {{}}")
+
+    def text(burst: int, *routes: str) -> str:
+        slow = PRINCIPAL.replace("}", f", issue_rate: {{rate: 0.1/s, burst: {burst}}}}}")
+        return edited(upstream.port, events, *routes, principals=(slow,))
+
+    gateway = await start_edited(text(1))
+    assert [(await gateway.call("/token", method="POST")).status for _ in range(2)] == [200, 429]
+    await gateway.edit(text(1, REST))
+    assert (await gateway.call("/token", method="POST")).status == 429
+    await gateway.edit(text(2, REST))
+    assert (await gateway.call("/token", method="POST")).status == 200
+
+
 def _is_told(gateway: EditedGateway, *names: str) -> bool:
     """Whether of all these routes and upstreams just those have series."""
     told = gateway.gateway._metrics.exposition()[0].decode()
