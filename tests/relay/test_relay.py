@@ -150,12 +150,15 @@ async def test_cutting_a_reply(warm: bool, front: Front, upstream: ScriptedUpstr
 
 
 async def test_cutting_before_there_is_an_upstream(front: Front, upstream: ScriptedUpstream) -> None:
-    """What has not reached its upstream is left to the connection's end."""
+    """What has not reached its upstream is told, and never does."""
     client = await front.client()
     sent = request("GET", "/echo", GOOD)
     front.relay.new_request_id = lambda: _later(front)
     await client.send(sent)
-    assert (await client.reply()).status == 200
+    reply = await client.reply()
+    assert (reply.status, told(reply)["code"]) == (503, "draining")
+    assert await client.ended()
+    assert upstream.exchanges == []
 
 
 def _later(front: Front) -> str:
