@@ -37,10 +37,11 @@ COMMANDS = {
 
 
 def say(line: str) -> None:
-    """Print a line at once; where nobody reads any more, go on without."""
+    """Print a line at once; where nobody reads any more, or the terminal is gone, go on without."""
+    form = sys.stdout.encoding or "utf-8"
     try:
-        print(line, flush=True)
-    except BrokenPipeError:
+        print(line.encode(form, "replace").decode(form), flush=True)
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -57,10 +58,19 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("snapshot", nargs="?", type=Path, help="for rollback: a folder of the reports; else the newest")
     add("--tag", help="deploy the images that have this tag; without it they are built")
     add("--redis", action="store_true", help="replace redis too, which interrupts")
-    add("--dry-run", action="store_true", help="say what would be done, and change nothing")
+    add(
+        "--dry-run",
+        action="store_true",
+        help="of deploy and rollback: say what would be done, and change nothing",
+    )
     add("--yes", action="store_true", help="ask nothing; nothing is asked without a terminal")
     add("--reports", type=Path, default=REPORTS, help="folder of the reports (default: %(default)s)")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.dry_run and options.command not in {"deploy", "rollback"}:
+        parser.error("--dry-run is for deploy and rollback")
+    if options.snapshot and options.command != "rollback":
+        parser.error("only rollback takes a snapshot")
+    return options
 
 
 @contextmanager
@@ -174,7 +184,10 @@ class Commands:
 
     def _new_report(self, kind: str, name: str) -> Report:
         folder: Path = self._options.reports / name
-        folder.mkdir(parents=True, mode=0o700)
+        try:
+            folder.mkdir(parents=True, mode=0o700)
+        except OSError as fault:
+            raise NotPossible(f"{folder} can't be made: {fault.strerror}") from None
         return Report(kind, self._stack.project, folder, say)
 
 

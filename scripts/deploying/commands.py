@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,24 +44,36 @@ def attempt(
 ) -> Done:
     """Run a command in the project's folder, `given` on its standard input; return how it ended.
 
-    Raises StepFailed where it can't be started.
+    One that takes too long is ended with all that it started: a compose that went on alone would work
+    against the way back.  Raises StepFailed where it can't be started.
     """
     try:
-        ran = subprocess.run(
+        process = subprocess.Popen(
             command,
             cwd=ROOT,
             env={**os.environ, **(extra or {})},
-            input=given,
-            capture_output=True,
-            timeout=max(0.1, seconds),
-            check=False,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             start_new_session=True,
         )
-    except subprocess.TimeoutExpired as fault:
-        return Done(None, fault.stdout or b"", f"it took longer than {seconds:.0f} s")
     except OSError as fault:
         raise StepFailed(f"{command[0]} can't be run: {fault.strerror}") from None
-    return Done(ran.returncode, ran.stdout, ran.stderr.decode(errors="replace"))
+    with process:
+        try:
+            output, errors = process.communicate(given, max(0.1, seconds))
+        except subprocess.TimeoutExpired as fault:
+            _end(process)
+            return Done(None, fault.stdout or b"", f"it took longer than {seconds:.0f} s")
+        except BaseException:
+            _end(process)
+            raise
+    return Done(process.returncode, output, errors.decode(errors="replace"))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def run(

@@ -11,11 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from scripts.deploying import planning, snapshot
+from scripts.deploying import agreement, planning, snapshot
 from scripts.deploying.commands import Deadline, Interruption
 from scripts.deploying.detour import Detour
 from scripts.deploying.figures import since
-from scripts.deploying.outcomes import NotPossible, StepFailed, hold
+from scripts.deploying.outcomes import NotPossible, StepFailed, hold, reason_of
 from scripts.deploying.redirects import lack
 from scripts.deploying.replacing import Changes, Replacing
 from scripts.deploying.report import Report
@@ -55,38 +55,41 @@ class Deployment:
             self._report.note(no_redirects=f"{self._lack}: {PLAINLY}")
         try:
             changes = self._prepare(wanted, before)
-        except (StepFailed, NotPossible) as fault:
-            self._report.end(f"Not begun: {fault}")
-            return 1 if isinstance(fault, StepFailed) else 2
+        except Exception as fault:
+            return self._not_begun(fault)
         if not changes:
             self._report.end("Nothing to do: these images run already")
             return 0
         try:
             self._change(changes, Deadline(DEPLOY_SECONDS))
         except Exception as fault:  # whatever it is, the way back is the same
-            reason = str(fault) if isinstance(fault, StepFailed) else type(fault).__name__
-            self._report.note(rolled_back_for=reason)
+            self._report.note(rolled_back_for=reason_of(fault))
             self._way_back(before, began=self._report.seconds)
             return 1
         self._interruption.ignored = True
-        if folder := self._report.folder:
-            self._check("old images", lambda: snapshot.forget(self._stack, folder.parent))
-        self._report.note(images_after=self._ids())
+        with suppress(StepFailed):  # it is deployed all the same
+            if folder := self._report.folder:
+                self._check("old images", lambda: snapshot.forget(self._stack, folder.parent))
+        self._note_images()
         self._report.end("Deployed")
         return 0
 
     def roll_back(self, before: Snapshot) -> int:
         """Go back to a snapshot by hand; return the exit code."""
-        self._report.note(images_before=self._ids())
-        changes = planning.changes_back(self._stack, before)
+        try:
+            self._report.note(images_before=self._ids())
+            self._see_leftovers()
+            agreement.check_names(self._stack, before)
+            self._check("environment", lambda: agreement.check(self._stack))
+            changes = planning.changes_back(self._stack, before)
+        except Exception as fault:
+            return self._not_begun(fault)
         try:
             # What a deployment that was killed has left may be all that serves: it stays until the end.
             if changes and not self._detour.is_open():
                 self._change(changes, Deadline(ROLLBACK_SECONDS))
         except Exception as fault:
-            self._report.note(
-                not_gapless=str(fault) if isinstance(fault, StepFailed) else type(fault).__name__
-            )
+            self._report.note(not_gapless=reason_of(fault))
         return 0 if self._way_back(before, began=0.0) else 1
 
     def preflight(self) -> None:
@@ -95,6 +98,8 @@ class Deployment:
             raise NotPossible(
                 "a deployment that was killed has left its detour: `rollback` goes back from it"
             )
+        self._see_leftovers()
+        self._check("environment", lambda: agreement.check(self._stack))
         self._check("health", self._verification.all_healthy)
         self._check("leftovers of an earlier deployment", self._detour.clear)
         self.verify()
@@ -102,6 +107,7 @@ class Deployment:
     def rehearse(self, wanted: Wanted, before: Snapshot) -> int:
         """Say what `deploy` would do, having changed nothing; return whether it could begin, as exit code."""
         try:
+            self._check("environment", lambda: agreement.check(self._stack))
             self._check("health", self._verification.all_healthy)
             self.check_configuration()
         except StepFailed:
@@ -127,9 +133,10 @@ class Deployment:
 
     def test(self) -> None:
         """See that tokens and streams work, and that a command comes back."""
-        url = self._verification.base_url(self._stack.container(GATEWAY))
-        self._check("five checks", lambda: self._verification.five_checks(url))
-        self._check("command", lambda: self._verification.command(url))
+        checks = self._verification
+        url = checks.base_url(self._stack.container(GATEWAY))
+        self._check("five checks", lambda: checks.once_settled(lambda: checks.five_checks(url)))
+        self._check("command", lambda: checks.once_settled(lambda: checks.command(url)))
 
     def _prepare(self, wanted: Wanted, before: Snapshot) -> Changes:
         self.preflight()
@@ -187,12 +194,14 @@ class Deployment:
         try:
             self._back(before, deadline)
             self._prove(before)
-        except (StepFailed, NotPossible) as fault:
-            self._report.note(rollback_failed=str(fault), images_after=self._ids())
+        except Exception as fault:
+            self._report.note(rollback_failed=reason_of(fault))
+            self._note_images()
             self._report.end("ROLLBACK FAILED: the stack needs a person now")
             return False
+        self._note_images()
         seconds = self._report.seconds - began
-        self._report.note(images_after=self._ids(), rollback_seconds=round(seconds, 1))
+        self._report.note(rollback_seconds=round(seconds, 1))
         self._report.end(f"Rolled back and proven in {seconds:.1f} s")
         return True
 
@@ -203,8 +212,12 @@ class Deployment:
         for services in (["redis"], BACKENDS, ["frontend"], [GATEWAY]):
             with suppress(StepFailed):  # its step says so; the others go back all the same
                 self._replacing.plainly(changes, services, deadline)
-        if self._stack.health()[GATEWAY] not in {"healthy", "starting"}:
-            raise StepFailed(f"{GATEWAY} does not come back; what runs beside it serves on")
+        try:
+            self._verification.becomes_healthy([self._stack.container(GATEWAY)], deadline)
+        except StepFailed as fault:
+            raise StepFailed(
+                f"{GATEWAY} does not come back; what runs beside it serves on\n{fault}"
+            ) from None
         with self._report.step("clear") as step:
             step.said = self._detour.clear()
 
@@ -214,6 +227,19 @@ class Deployment:
             hold([f"{name} runs {ids[name]}" for name in SERVICES if ids[name] != before.ids[name]])
             step.said = f"{len(SERVICES)} of {len(SERVICES)}"
         self.verify()
+
+    def _see_leftovers(self) -> None:
+        """Refuse to go on where rules may be left that can't be seen: what they lead to would be removed."""
+        if self._lack and self._stack.extras():
+            raise NotPossible(f"a deployment has left its detour, which can't be seen here: {self._lack}")
+
+    def _not_begun(self, fault: Exception) -> int:
+        self._report.end(f"Not begun: {reason_of(fault)}")
+        return 2 if isinstance(fault, NotPossible) else 1
+
+    def _note_images(self) -> None:
+        with suppress(StepFailed):  # what was done holds without it
+            self._report.note(images_after=self._ids())
 
     def _ids(self) -> dict[str, str]:
         own = self._stack.own()

@@ -6,6 +6,7 @@ stopped: a service that closes a connection while a call comes on it would spoil
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -42,8 +43,10 @@ class Detour:
             found = list(pool.map(self._run, tags, tags.values(), names))
         extras = {one.name: one for one in self._stack.extras()}
         beside = {service: extras[name] for service, name in zip(tags, found, strict=True) if name in extras}
-        gone = [name for name in found if name not in extras or not extras[name].pid]
-        if GATEWAY in beside and not gone:
+        if missing := [name for name in found if name not in extras]:
+            raise StepFailed(f"{', '.join(missing)} is not there any more")
+        if GATEWAY in beside and all(one.pid for one in beside.values()):
+            self._see_network(beside[GATEWAY])
             pairs = [(one.port, self._address(one)) for name, one in beside.items() if name != GATEWAY]
             rules = [to_service(beside[GATEWAY].pid, port, address) for port, address in pairs]
             self._redirects.add("services", rules)
@@ -67,7 +70,9 @@ class Detour:
         own = self._stack.container(GATEWAY)
         pairs = [(place, spare[place[0]]) for place in own.published if place[0] in spare]
         self._redirects.add(PUBLISHED, [rule for place, port in pairs for rule in to_port(place, port)])
-        if not pairs or Caller(url_of(own.published), "").status("/health") != 200:
+        # Its own gateway would answer as well: the rules' own counts tell who did.
+        answered = Caller(url_of(own.published), "").status("/health") == 200
+        if not (answered and len(pairs) == len(own.published) and self._redirects.are_used(PUBLISHED)):
             raise StepFailed("connections can't be led to another port here")
 
     def close(self) -> None:
@@ -96,9 +101,21 @@ class Detour:
         options = ["--detach", "--no-deps", "--name", name, "--label", f"{LABEL}={tag}"]
         if service == GATEWAY:
             host = next((host for host, _ in self._stack.container(GATEWAY).published), "127.0.0.1")
-            options += ["--publish", "8000" if host in {"0.0.0.0", "::"} else f"{host}::8000"]
+            given = f"[{host}]" if ":" in host else host
+            options += ["--publish", "8000" if host in {"0.0.0.0", "::"} else f"{given}::8000"]
         self._stack.compose("run", *options, service, extra={TAGS[service]: tag})
         return name
+
+    def _see_network(self, container: Container) -> None:
+        """See that a container's process is one of this machine: rules would go to a stranger's network."""
+        program = "import os; print(os.readlink('/proc/self/ns/net'))"
+        inside = self._stack.execute(container, "python3", "-c", program).strip()
+        try:
+            here = os.readlink(f"/proc/{container.pid}/ns/net")
+        except OSError:
+            here = ""
+        if here != inside:
+            raise StepFailed("the engine's processes are not those of this machine")
 
     def _name(self, service: str) -> str:
         taken = {one.name for one in self._stack.containers()}

@@ -11,6 +11,11 @@ class NotPossible(Exception):
     """It can't begin: what it needs is not there, or another one runs; the text says what to do."""
 
 
+def reason_of(fault: Exception) -> str:
+    """Return why something failed; of any other error only its name, for its text may hold anything."""
+    return str(fault) if isinstance(fault, StepFailed | NotPossible) else type(fault).__name__
+
+
 def hold(faults: list[str]) -> None:
     """Raise StepFailed if there is a fault."""
     if faults:

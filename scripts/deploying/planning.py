@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from scripts.deploying.commands import attempt
@@ -21,8 +22,8 @@ def now() -> str:
 
 
 def new_tag() -> str:
-    """Return a tag for what is built now."""
-    return f"{revision()}-{now()}"
+    """Return a tag for what is built now; a revision may have characters that no tag has."""
+    return f"{re.sub(r'[^A-Za-z0-9.-]', '-', revision())[:100].lstrip('.-')}-{now()}"
 
 
 def build(stack: Stack, tag: str, *, with_redis: bool) -> str:

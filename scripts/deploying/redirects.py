@@ -52,6 +52,13 @@ class Redirects:
         self._delete(found)
         return len(found)
 
+    def are_used(self, purpose: str) -> bool:
+        """Whether a connection of this machine was led by a rule for a purpose."""
+        listed = [attempt(*_iptables(HOST, family), "-v", "-S", "OUTPUT").text for family in (4, 6)]
+        rules = [shlex.split(line) for text in listed for line in text.splitlines()]
+        counts = [dict(pairwise(rule)).get("-c", "0") for rule in rules if self._is_mine(rule, purpose)]
+        return any(count != "0" for count in counts)
+
     def count(self, namespaces: Iterable[int] = (HOST,)) -> int:
         """Return how many there are."""
         return len(self._found(namespaces, ""))

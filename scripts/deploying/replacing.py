@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from scripts.deploying.commands import Deadline
 from scripts.deploying.detour import SHARED, Beside, Detour
+from scripts.deploying.outcomes import StepFailed, hold
 from scripts.deploying.report import Report
 from scripts.deploying.stack import BACKENDS, GATEWAY, STOP_SECONDS, Container, Stack, tag_of
 from scripts.deploying.verification import DIRECT, Verification
@@ -100,15 +101,21 @@ class Replacing:
         if not names:
             return
         with self._report.step(f"replace {', '.join(names)}") as step:
-            for name in names:
-                change = changes[name]
-                self._stack.docker("tag", change.after, change.name)
-                options = ("--detach", "--no-deps", "--no-build", "--force-recreate")
-                self._stack.compose("up", *options, "--timeout", str(STOP_SECONDS), name)
-            own = self._stack.own()
-            self._verification.becomes_healthy([own[name] for name in names], _most(deadline))
-            asked = [own[name] for name in names if name in DIRECT]
-            step.said = self._verification.answers(asked) if asked else ""
+            # All are tried, whatever comes of one: on the way back the others are to come back too.
+            hold([fault for name in names if (fault := self._recreate(changes[name]))])
+            own = [self._stack.container(name) for name in names]
+            self._verification.becomes_healthy(own, _most(deadline))
+            step.said = self._verification.answers([one for one in own if one.service in DIRECT])
+
+    def _recreate(self, change: Change) -> str:
+        """Put a new container in the place of a service's; return what is wrong, if something is."""
+        options = ("--detach", "--no-deps", "--no-build", "--force-recreate", "--timeout", str(STOP_SECONDS))
+        try:
+            self._stack.docker("tag", change.after, change.name)
+            self._stack.compose("up", *options, change.service)
+        except StepFailed as fault:
+            return str(fault)
+        return ""
 
     def _let_go(self, containers: Sequence[Container]) -> None:
         if containers:

@@ -60,6 +60,7 @@ class Report:
         self._say = say
         self._clock = clock
         self._began = clock()
+        self._is_writable = True
 
     @property
     def seconds(self) -> float:
@@ -97,8 +98,16 @@ class Report:
             self._say(f"report: {self.folder / 'report.md'}")
 
     def write(self) -> None:
-        """Write both files."""
+        """Write both files; a disk that is full is no reason to stop, and is said once."""
         self.told.seconds = self.seconds
+        try:
+            self._write()
+        except OSError as fault:
+            if self._is_writable:
+                self._say(f"the report can't be written: {fault.strerror}")
+            self._is_writable = False
+
+    def _write(self) -> None:
         if self.folder is None or not self.folder.is_dir():
             return
         for name, text in (("report.json", as_json(self.told)), ("report.md", as_page(self.told))):

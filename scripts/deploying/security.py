@@ -42,7 +42,7 @@ def secrets(stack: Stack) -> str:
     own = stack.own()
     if "redis" not in own:
         raise StepFailed("redis has no container, and it alone holds all secrets")
-    known = [stack.execute(own["redis"], "cat", f"/run/secrets/{name}").strip() for name in SECRETS]
+    known = [stack.secret(own["redis"], "cat", f"/run/secrets/{name}") for name in SECRETS]
     faults = []
     for name, container in own.items():
         arguments = attempt("docker", "top", container.id, "-eo", "pid,args")

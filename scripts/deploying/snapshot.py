@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -18,14 +17,12 @@ from scripts.deploying.commands import ROOT, attempt
 from scripts.deploying.outcomes import NotPossible, StepFailed
 from scripts.deploying.stack import SERVICES, Stack, repository_of, tag_of
 from scripts.deploying.verification import INSIDE
+from scripts.forensics.redaction import Kind, Redactor
 
 FILE = "snapshot.json"
 BACKUP_SECONDS = 60.0
-MASK = "***"
 KEPT = 3
 """So many snapshots keep their images under a name."""
-_SECRET = re.compile(r"(?i)(token|password|passwd|secret|key|credential)$")
-_USER_IN_URL = re.compile(r"://[^/@\s]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +65,7 @@ def take(stack: Stack, folder: Path, snapshot: Snapshot) -> str:
         for service, image in snapshot.ids.items():
             stack.docker("tag", image, stack.tagged(service, snapshot.tags[service]))
         (folder / FILE).write_text(json.dumps(asdict(snapshot), indent=2) + "\n", encoding="utf-8")
-        rendered = yaml.safe_dump(masked(stack.rendered), sort_keys=False)
-        (folder / "compose.yaml").write_text(rendered, encoding="utf-8")
+        (folder / "compose.yaml").write_text(masked(stack.rendered), encoding="utf-8")
         shutil.copytree(ROOT / "config", folder / "config", copy_function=shutil.copyfile)
         size = _back_up(stack, folder / "events.db")
     finally:
@@ -110,16 +106,9 @@ def revision() -> str:
     return done.text.strip() if done.code == 0 else "unknown"
 
 
-def masked(told: Any) -> Any:
-    """Return a mapping without the values that may be secret: those whose names say so, but for files."""
-    if isinstance(told, Mapping):
-        return {
-            name: MASK if isinstance(value, str) and _SECRET.search(str(name)) else masked(value)
-            for name, value in told.items()
-        }
-    if isinstance(told, str):
-        return _USER_IN_URL.sub(f"://{MASK}@", told)
-    return [masked(one) for one in told] if isinstance(told, list) else told
+def masked(rendered: Mapping[str, Any]) -> str:
+    """Return compose's files as YAML without the values that may be secret: those whose names say so."""
+    return Redactor(()).redacted(yaml.safe_dump(dict(rendered), sort_keys=False), Kind.YAML)
 
 
 def _all(folder: Path) -> Iterator[Snapshot]:

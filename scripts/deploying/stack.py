@@ -35,6 +35,10 @@ STOP_SECONDS = 15
 _COMPOSE = "com.docker.compose"
 
 
+Published = tuple[str, str]
+"""An address, 0.0.0.0 for all, and a port, empty for any."""
+
+
 @dataclass(frozen=True, slots=True)
 class Container:
     """A container as it was when it was asked for; `told` is all that the engine tells."""
@@ -72,6 +76,11 @@ class Container:
         return str(self.told["Image"])
 
     @property
+    def image_name(self) -> str:
+        """What it was told to call its image when it was made."""
+        return str(self.told["Config"]["Image"])
+
+    @property
     def pid(self) -> int:
         """Its first process, 0 while it does not run."""
         return int(self.told["State"]["Pid"])
@@ -107,10 +116,18 @@ class Container:
     @property
     def published(self) -> list[tuple[str, int]]:
         """Where the gateway's port is published: addresses and ports of this machine."""
-        wanted = self.told["HostConfig"]["PortBindings"] or {}  # these stand while it is stopped, too
         found = self.told["NetworkSettings"]["Ports"] or {}
-        bound = found.get(GATEWAY_PORT) or wanted.get(GATEWAY_PORT) or []
+        bound = found.get(GATEWAY_PORT) or self._bindings  # which stand while it is stopped, too
         return [(one["HostIp"] or "0.0.0.0", int(one["HostPort"])) for one in bound if one["HostPort"]]
+
+    @property
+    def wanted(self) -> set[Published]:
+        """Where it was told to publish the gateway's port."""
+        return {(one["HostIp"] or "0.0.0.0", one["HostPort"]) for one in self._bindings}
+
+    @property
+    def _bindings(self) -> Sequence[Mapping[str, str]]:
+        return (self.told["HostConfig"]["PortBindings"] or {}).get(GATEWAY_PORT) or ()
 
 
 class Stack:
@@ -141,7 +158,10 @@ class Stack:
         ids = self.compose("ps", "--quiet").split()
         if not ids:
             raise NotPossible("the stack does not run: start it with `scripts/stack up --detach`")
-        return str(self._inspect(ids)[0].labels[f"{_COMPOSE}.project"])
+        found = self._inspect(ids)
+        if not found:
+            raise StepFailed("the engine does not tell of its containers")
+        return found[0].labels[f"{_COMPOSE}.project"]
 
     def containers(self) -> list[Container]:
         """Return all containers of the stack, those beside it too."""
@@ -150,7 +170,9 @@ class Stack:
 
     def own(self) -> dict[str, Container]:
         """Return the services' own containers, by service."""
-        return {one.service: one for one in self.containers() if one.is_own}
+        # A compose that was cut short leaves the old one under another name: what runs counts.
+        found = sorted(self.containers(), key=lambda one: one.pid > 0)
+        return {one.service: one for one in found if one.is_own}
 
     def container(self, service: str) -> Container:
         """Return a service's own container; raise StepFailed where there is none."""
@@ -186,22 +208,32 @@ class Stack:
         """Run a command in a container; return what it printed."""
         return run("docker", "exec", "--interactive", container.id, *command, given=given, seconds=seconds)
 
+    def secret(self, container: Container, *command: str) -> str:
+        """Return the secret that a command in a container prints; its failure tells nothing of that."""
+        done = attempt("docker", "exec", container.id, *command, seconds=15)
+        if done.code != 0:
+            raise StepFailed(f"{container.service} does not tell a secret that is needed")
+        return done.text.strip()
+
     def python(self, container: Container, program: Path, *arguments: str, seconds: float = 15.0) -> str:
         """Run a program of this checkout with the Python of a container; return what it printed."""
         given = program.read_bytes()
         return self.execute(container, "python3", "-", *arguments, given=given, seconds=seconds)
 
-    def remove(self, containers: Sequence[Container], seconds: float = 40.0) -> None:
+    def remove(self, containers: Sequence[Container]) -> None:
         """Stop containers in order, and remove them."""
         ids = [one.id for one in containers]
-        if ids:
-            run("docker", "stop", "-t", str(STOP_SECONDS), *ids, seconds=seconds)
+        if ids:  # engines stop them one after another
+            run("docker", "stop", "-t", str(STOP_SECONDS), *ids, seconds=25 + STOP_SECONDS * len(ids))
             run("docker", "rm", "--force", *ids)
 
     def _inspect(self, ids: Sequence[str]) -> list[Container]:
         # One may have gone since it was listed; the engine then tells of the others.
         told = attempt("docker", "inspect", "--type", "container", *ids).text if ids else "[]"
-        return [Container(one) for one in json.loads(told)]
+        try:
+            return [Container(one) for one in json.loads(told)]
+        except ValueError:
+            raise StepFailed("the engine does not tell of its containers") from None
 
 
 def repository_of(image: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from scripts.deploying.commands import ROOT, Deadline, Done, Interruption, attempt, wait_until
@@ -15,6 +16,8 @@ from scripts.deploying.figures import Calls, read_calls
 from scripts.deploying.flow import Caller
 from scripts.deploying.outcomes import StepFailed, hold
 from scripts.deploying.stack import GATEWAY, SERVICES, Container, Stack
+from scripts.deploying.upstreams import Held, held_back
+from scripts.forensics.known import NAMES
 
 INSIDE = Path(__file__).parent / "inside"
 FIVE_CHECKS = ROOT / "scripts" / "test_sse_ephemeral_token.py"
@@ -65,10 +68,27 @@ class Verification:
         if not containers:
             return ""
         urls = [f"http://{one.name}:{one.port}{DIRECT[one.service]}" for one in containers]
-        asking = next(one for one in self._stack.containers() if one.service == GATEWAY and one.pid)
-        told = self._stack.python(asking, INSIDE / "answers.py", *urls, seconds=10 + 6 * len(urls))
+        asking = self._gateways()
+        if not asking:
+            raise StepFailed(f"no {GATEWAY} runs that could ask them")
+        told = self._stack.python(asking[0], INSIDE / "answers.py", *urls, seconds=10 + 6 * len(urls))
         hold(told.splitlines())
         return f"{', '.join(one.service for one in containers)} answer"
+
+    def once_settled(self, check: Callable[[], str], deadline: Deadline | None = None) -> str:
+        """Make a check when no gateway refuses calls by itself, and again while one still tries.
+
+        After services were away a gateway holds calls back from them for seconds: what fails for that says
+        nothing of the images.  Once the deadline is over, and where nothing is held back, a failure counts.
+        """
+        deadline = deadline or Deadline(SETTLE_SECONDS)
+        while True:
+            held = self._settled(deadline)
+            try:
+                return check()
+            except StepFailed:
+                if not held or not deadline.left():
+                    raise
 
     def five_checks(self, base_url: str) -> str:
         """The five checks pass through a gateway, in each of its modes."""
@@ -92,8 +112,7 @@ class Verification:
 
     def calls(self) -> dict[str, Calls]:
         """Return what each gateway that runs counted, by its container's id."""
-        running = [one for one in self._stack.containers() if one.service == GATEWAY and one.pid]
-        return {one.id: read_calls(self.ask_gateway(one, "/metrics")) for one in running}
+        return {one.id: read_calls(self.ask_gateway(one, "/metrics")) for one in self._gateways()}
 
     def ask_gateway(self, container: Container, path: str) -> str:
         """Return what the admin listener of a gateway answers."""
@@ -105,9 +124,26 @@ class Verification:
 
     def principal_token(self) -> str:
         """Return the principal token."""
-        return self._stack.execute(
-            self._stack.container("operator-backend"), "sh", "-c", 'cat "$VX11_TOKEN_FILE"'
-        ).strip()
+        operator = self._stack.container("operator-backend")
+        return self._stack.secret(operator, "sh", "-c", 'cat "$VX11_TOKEN_FILE"')
+
+    def _gateways(self) -> list[Container]:
+        return [one for one in self._stack.containers() if one.service == GATEWAY and one.pid]
+
+    def _settled(self, deadline: Deadline) -> Held:
+        """Wait until calls to each service are let through, and return those not known to be good."""
+        held: Held = {}
+
+        def decided() -> bool:
+            held.clear()
+            for one in self._gateways():
+                with suppress(StepFailed):  # of one that does not answer the check itself will tell
+                    told = self.ask_gateway(one, "/upstreams"), self.ask_gateway(one, "/metrics")
+                    held.update(held_back(*told))
+            return set(held.values()) <= {"half_open"}
+
+        wait_until(decided, deadline, self._interruption)
+        return held
 
     def _in_each_mode(self, check: Callable[[str], Done]) -> str:
         modes = ("delegated", "gateway") if self._has_short_tokens() else ("gateway",)
@@ -138,7 +174,8 @@ class Verification:
             now = self._stack.again(one)
             if now is not None and now.health in {"gone", "unhealthy"}:
                 done = attempt("docker", "logs", "--tail", "3", one.id)
-                words += [f"{one.name} said: {line[:300]}" for line in (done.text + done.errors).splitlines()]
+                lines = (done.text + done.errors).splitlines()
+                words += [f"{one.name} said: {NAMES.text(line)[:300]}" for line in lines]
         return words
 
 

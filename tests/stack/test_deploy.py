@@ -315,6 +315,20 @@ async def test_rollback(stack: Stack, images: Images, tmp_path: Path) -> None:
     assert left_over(stack) == []
 
 
+async def test_another_environment(stack: Stack, images: Images, tmp_path: Path) -> None:
+    """One that would publish the gateway elsewhere, or name images otherwise, is not begun."""
+    before, other = running(stack), Stack(stack.project)
+    for extra, reason in (
+        ({"VX11_PUBLISH": other.environ["VX11_PUBLISH"]}, "set VX11_PUBLISH as it was"),
+        ({"VX11_SERVICE_TAG": "latest"}, "set VX11_SERVICE_TAG as it was"),
+    ):
+        other.environ = {**stack.environ, **extra}
+        deployed = await deploy(other, tmp_path, "deploy", "--tag", images.tag)
+        assert deployed.code == 1
+        assert reason in deployed.report["result"]
+    assert running(stack) == before
+
+
 @pytest.mark.parametrize("command", ["check", "preflight", "verify", "test", "security", "status"])
 def test_command(command: str, stack: Stack, tmp_path: Path) -> None:
     """Each of the others finds all well, and changes nothing."""

@@ -9,9 +9,10 @@ import urllib.request
 
 def main() -> None:
     """Ask the URLs that are given as arguments."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     for url in sys.argv[1:]:
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
+            with opener.open(url, timeout=5) as answer:
                 status = answer.status
         except urllib.error.HTTPError as refusal:
             status = refusal.code

@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
-from scripts.deploying.stack import SERVICES, Stack
+from scripts.deploying.stack import GATEWAY, SERVICES, Stack
 
 PROGRAM = """#!{python}
 import json, sys
 state = json.load(open({state!r}))
+if any(text in " ".join(sys.argv) for text in state["faults"]):
+    print("the output of what failed")
+    sys.exit("its fault")
 match sys.argv[1:]:
     case ["compose", "version"]:
         pass
@@ -28,11 +31,20 @@ match sys.argv[1:]:
         print(state["images"][name])
     case ["inspect", "--type", "container", *ids]:
         print(json.dumps([one for one in state["containers"] if one["Id"] in ids]))
+    case ["compose", "run", *told] if state["beside"]:
+        state["containers"].append(state["beside"].pop())
+        state["containers"][-1]["Name"] = "/" + told[told.index("--name") + 1]
+        json.dump(state, open({state!r}, "w"))
     case ["logs", *_]:
-        print("its last words")
+        print("its last words, token=of-the-test")
+    case ["exec", *_, last] if last in state["answers"]:
+        print(state["answers"][last].pop(0))
+        json.dump(state, open({state!r}, "w"))
     case told:
         open({log!r}, "a").write(" ".join(told) + "\\n")
 """
+
+BINDINGS = {"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8000"}]}
 
 
 class Engine:
@@ -42,12 +54,18 @@ class Engine:
         self._state, self._log = folder / "state.json", folder / "log"
         self.images = {f"vx11/{name}:latest": f"sha256:{name}" for name in SERVICES}
         self.containers = [container(name) for name in SERVICES]
+        self.answers: dict[str, list[str]] = {}
+        self.beside: list[dict[str, Any]] = []
+        self.faults: list[str] = []
         program = folder / "docker"
         program.write_text(
             PROGRAM.format(python=sys.executable, state=str(self._state), log=str(self._log)),
             encoding="utf-8",
         )
         program.chmod(0o755)
+        rules = folder / "iptables"  # this machine's rules are not for tests
+        rules.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+        rules.chmod(0o755)
         monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
 
     @property
@@ -57,10 +75,24 @@ class Engine:
 
     def stack(self) -> Stack:
         """Return the stack as it is now."""
-        services = {name: {"image": f"vx11/{name}:latest"} for name in SERVICES}
-        state = {"config": {"services": services}, "images": self.images, "containers": self.containers}
+        services = {name: {"image": f"vx11/{name}:latest", "ports": []} for name in SERVICES}
+        services[GATEWAY]["ports"] = ["127.0.0.1:8000:8000/tcp"]
+        state = {
+            "config": {"services": services},
+            "images": self.images,
+            "containers": self.containers,
+            "answers": self.answers,
+            "beside": self.beside,
+            "faults": self.faults,
+        }
         self._state.write_text(json.dumps(state), encoding="utf-8")
         return Stack()
+
+    @property
+    def unasked(self) -> list[str]:
+        """Which answers were not asked for yet."""
+        state = json.loads(self._state.read_text(encoding="utf-8"))
+        return [text for texts in state["answers"].values() for text in texts]
 
 
 def container(service: str, *, health: str = "healthy", image: str = "", **labels: str) -> dict[str, Any]:
@@ -72,8 +104,11 @@ def container(service: str, *, health: str = "healthy", image: str = "", **label
         "Image": image or f"sha256:{service}",
         "State": {"Running": health != "gone", "Pid": 7, "Health": {"Status": health}},
         "Config": {
-            "Labels": {**{f"com.docker.compose.{key}": value for key, value in compose.items()}, **labels}
+            "Image": f"vx11/{service}:latest",
+            "Env": [],
+            "Labels": {**{f"com.docker.compose.{key}": value for key, value in compose.items()}, **labels},
         },
+        "HostConfig": {"PortBindings": BINDINGS if service == GATEWAY else {}},
         "NetworkSettings": {"Ports": {}, "Networks": {}},
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 
 import pytest
@@ -28,6 +29,25 @@ def test_too_long() -> None:
     """One that takes too long is ended."""
     done = attempt("sleep", "60", seconds=0.1)
     assert (done.code, done.errors) == (None, "it took longer than 0 s")
+
+
+def test_too_long_with_others() -> None:
+    """So is all that it started, which would go on in its place."""
+    done = attempt("sh", "-c", "sleep 60 & echo $!; wait", seconds=1)
+    assert done.code is None
+    assert ends(int(done.text))
+
+
+def ends(number: int) -> bool:
+    """Tell whether a process has ended, or does so soon."""
+    try:
+        process = os.pidfd_open(number)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([process], [], [], 5)[0])
+    finally:
+        os.close(process)
 
 
 def test_no_such_command() -> None:

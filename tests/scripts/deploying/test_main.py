@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,36 @@ def test_usage() -> None:
     with pytest.raises(SystemExit) as ended:
         main(["destroy"])
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [["preflight", "--dry-run"], ["verify", "--dry-run"], ["deploy", "a-folder"]]
+)
+def test_options_of_others(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """An option that a command would not heed is refused: a preflight removes leftovers, say."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "rollback" in capsys.readouterr().err
+
+
+def test_nobody_reads() -> None:
+    """A terminal that is gone, like a full disk, takes no line and ends nothing."""
+    program = "from scripts.deploying.__main__ import say; say('one'); say('two')"
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, stdout=full, check=False)
+    assert ran.returncode == 0
+
+
+def test_same_second(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder that another stack's deployment has just made is not written to."""
+    engine.stack()
+    monkeypatch.setattr("scripts.deploying.planning.now", lambda: "20260101T000000Z")
+    (tmp_path / "20260101T000000Z").mkdir()
+    assert main(["deploy", "--tag", "new", "--reports", str(tmp_path)]) == 2
+    assert "20260101T000000Z can't be made: File exists" in capsys.readouterr().err
 
 
 def test_alone() -> None:

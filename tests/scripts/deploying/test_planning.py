@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -72,7 +74,12 @@ def test_not_whole(engine: Engine) -> None:
         snapshot.describe(engine.stack(), "now")
 
 
-def test_names() -> None:
-    """A tag is one that engines take, and times sort."""
-    assert re.fullmatch(r"[\w][\w.-]{0,127}", planning.new_tag())
+@pytest.mark.parametrize("revision", [None, "release/1.0+more-3-gabc-dirty", "-.x", "v" * 200])
+def test_names(revision: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tag is one that engines take, whatever the revision is called, and times sort."""
+    if revision:
+        (tmp_path / "git").write_text(f"#!/bin/sh\necho '{revision}'\n")
+        (tmp_path / "git").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert re.fullmatch(r"\w[A-Za-z0-9_.-]{0,127}", planning.new_tag(), re.ASCII)
     assert re.fullmatch(r"\d{8}T\d{6}Z", planning.now())

@@ -5,9 +5,12 @@ That they lead where they should is seen on a stack.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
-from scripts.deploying.redirects import HOST, Redirect, to_port, to_service
+from scripts.deploying.redirects import HOST, Redirect, Redirects, to_port, to_service
 
 LOCAL = ("-m", "addrtype", "--dst-type", "LOCAL")
 
@@ -30,6 +33,24 @@ def test_published(host: str, chains: list[str], matches: tuple[str, ...], famil
         assert rule.matches == (*matches, "--dport", "8000")
         assert rule.target == ("REDIRECT", "--to-ports", "49001")
         assert (rule.namespace, rule.family) == (HOST, family)
+
+
+@pytest.mark.parametrize(
+    ("line", "are_used"),
+    [
+        pytest.param('--comment "vx11-deployment one published" -c 3 180 -j REDIRECT', True, id="used"),
+        pytest.param('--comment "vx11-deployment one published" -c 0 0 -j REDIRECT', False, id="not used"),
+        pytest.param('--comment "vx11-deployment two published" -c 3 180 -j REDIRECT', False, id="another's"),
+        pytest.param("-c 3 180 -j DOCKER", False, id="no rule of a deployment"),
+    ],
+)
+def test_used(line: str, are_used: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rules' own counts tell whether a connection was led elsewhere."""
+    for name in ("iptables", "ip6tables"):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho '-A OUTPUT -p tcp -m comment {line}'\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert Redirects("one").are_used("published") == are_used
 
 
 def test_service() -> None:

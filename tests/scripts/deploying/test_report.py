@@ -66,6 +66,20 @@ def test_facts_and_end(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["report.json", "report.md"]
 
 
+def test_full_disk(tmp_path: Path) -> None:
+    """A report that can't be written is said once, and stops nothing."""
+    scene = Scene(tmp_path)
+    (tmp_path / ".report.json").mkdir()
+    for name in ("one", "two"):
+        with scene.report.step(name):
+            pass
+    assert scene.said == [
+        "ok    0.0 s  one",
+        "the report can't be written: Is a directory",
+        "ok    0.0 s  two",
+    ]
+
+
 def test_no_folder() -> None:
     """Without a folder it only says."""
     scene = Scene(None)

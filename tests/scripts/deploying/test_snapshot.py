@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import yaml
 
 from scripts.deploying.outcomes import NotPossible
 from scripts.deploying.snapshot import FILE, Snapshot, latest, masked, read
@@ -49,10 +50,13 @@ def test_masking() -> None:
     """Values whose names tell of a secret are masked, and users in URLs; the names of files are not."""
     told = {
         "environment": {"VX11_TOKEN": "secret-1", "VX11_TOKEN_FILE": "/run/token", "PORT": 8001},
-        "args": ["redis://user:secret-2@redis:6379/0", "http://madre:8001"],
+        "args": [
+            *("redis://user:secret-2@redis:6379/0", "http://madre:8001", "--password", "secret-4"),
+            "A_PASSPHRASE=secret-5",
+        ],
         "redis_password": "secret-3",
     }
-    shown = masked(told)
-    assert "secret-" not in str(shown)
+    assert "secret-" not in masked(told)
+    shown = yaml.safe_load(masked(told))
     assert shown["environment"] == {"VX11_TOKEN": "***", "VX11_TOKEN_FILE": "/run/token", "PORT": 8001}
-    assert shown["args"] == ["redis://***@redis:6379/0", "http://madre:8001"]
+    assert shown["args"][1:] == ["http://madre:8001", "--password", "***", "A_PASSPHRASE=***"]
