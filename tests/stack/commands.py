@@ -14,17 +14,15 @@ PAUSE = 0.25
 
 
 async def post_commands(
-    stack: Stack, prefix: str, *, rate: int, most: int, until: asyncio.Event
-) -> list[str]:
-    """Post `rate` commands a second until the event, and return their texts once all are accepted."""
-    texts: list[str] = []
+    stack: Stack, texts: list[str], prefix: str, *, rate: int, most: int, until: asyncio.Event
+) -> None:
+    """Post `rate` commands a second until the event, noting each in `texts`; return once all are accepted."""
     timeout = aiohttp.ClientTimeout(total=10)
     async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as posting:
         while not until.is_set() and len(texts) < most:
             texts.append(f"{prefix} {len(texts)}")
             posting.create_task(_post(session, stack, texts[-1]))
             await asyncio.sleep(1 / rate)
-    return texts
 
 
 async def _post(session: aiohttp.ClientSession, stack: Stack, text: str) -> None:

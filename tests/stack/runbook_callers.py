@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 
 from tests.fakes.redis_server import becomes
+from tests.stack.background import going_on
 from tests.stack.stack import TOKEN_HEADER, Stack
 
 ISSUE_PATH = "/events/sse-token"
@@ -71,14 +72,8 @@ async def calling(stack: Stack, *calls: Call, every: float = 0.05, at_once: int 
     """Let `at_once` clients make each of the calls every so many seconds; an answer of 0 is none."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
         caller = Caller(stack, session)
-        clients = [asyncio.create_task(_again(caller, call, every)) for call in calls * at_once]
-        try:
+        async with going_on(_again(caller, call, every) for call in calls * at_once):
             yield caller
-        finally:
-            for client in clients:
-                client.cancel()
-            ended = await asyncio.gather(*clients, return_exceptions=True)
-            assert [one for one in ended if not isinstance(one, asyncio.CancelledError)] == []
 
 
 async def _again(caller: Caller, call: Call, every: float) -> None:

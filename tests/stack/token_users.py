@@ -17,6 +17,7 @@ import aiohttp
 from aiohttp.client import _RequestContextManager
 
 from tests.fakes.gates import soon
+from tests.stack.background import going_on
 from tests.stack.stack import TOKEN_HEADER, Stack
 
 # Where tokens are issued, and the stream that they open: by the gateway, and by the operator.
@@ -133,14 +134,8 @@ async def repeated(
                 answers.note(0)
             await asyncio.sleep(every)
 
-    repeating = [asyncio.create_task(repeat()) for _ in range(at_once)]
-    try:
+    async with going_on(repeat() for _ in range(at_once)):
         yield answers
-    finally:
-        for task in repeating:
-            task.cancel()
-        ended = await asyncio.gather(*repeating, return_exceptions=True)
-        assert [one for one in ended if not isinstance(one, asyncio.CancelledError)] == []
 
 
 async def is_answered(status: int, action: Callable[[], Awaitable[int]]) -> None:
