@@ -51,6 +51,7 @@ COMPILED = (
     "relay/delivery",
     "relay/event_log",
     "relay/exchange",
+    "relay/heads",
     "relay/open_stream",
     "relay/own_replies",
     "relay/plan",

@@ -5,10 +5,9 @@ Everything here is done at once, before a byte goes up.  It raises what the clie
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import hdrs
-from aiohttp.http import HttpVersion10, HttpVersion11
 
 from tentaculo.access.guard import CHALLENGE
 from tentaculo.config.settings import Carry, MaintenanceSettings, StreamSettings, Unavailable
@@ -44,9 +43,9 @@ from tentaculo.wire.target import Target, parse_target
 if TYPE_CHECKING:
     from tentaculo.relay.relay import Relay
 
-REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
+REFUSED_METHODS: Final = frozenset({"CONNECT", "TRACE"})
 ORDINARY_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-STREAM_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+STREAM_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _LAST_EVENT_ID = LAST_EVENT_ID.encode()
 UNDECLARED = StreamSettings()
 
@@ -86,7 +85,7 @@ class Admission:
         self.message = message = request.message
         self.snapshot = relay.snapshot
         self.connection = request.connection
-        self.http10 = message.version is HttpVersion10
+        self.http10 = message.is_http10
         self.fields: RequestFields | None = None
         self.forwarding: bytes | None = None
         self.upload: Upload | None = None
@@ -113,7 +112,7 @@ class Admission:
         With a `token`, who asks is known only once that was redeemed.
         """
         self._check_head()
-        host = self.message.headers.get(hdrs.HOST)
+        host = self.message.host
         hostname = "" if host is None else check_host(host)
         self.host = b"" if host is None else host.encode()
         target = self.target = parse_target(self.message.path, host or "")
@@ -151,11 +150,11 @@ class Admission:
 
     def _check_head(self) -> None:
         message = self.message
-        if message.version is not HttpVersion11:
+        if not message.is_http11:
             self._check_version()
         if message.method in REFUSED_METHODS:
             raise MethodNotAllowed("method", headers=(("Allow", ORDINARY_METHODS),))
-        if hdrs.TRANSFER_ENCODING in message.headers:
+        if message.is_coded:
             self._check_coding()
 
     def _check_version(self) -> None:
@@ -169,8 +168,8 @@ class Admission:
             raise BadRequest("transfer_encoding")
 
     def _match(self, hostname: str, target: Target) -> RoutePlan | None:
-        method, headers = self.message.method, self.message.headers
-        if method == hdrs.METH_OPTIONS and hdrs.ACCESS_CONTROL_REQUEST_METHOD in headers:
+        method = self.message.method
+        if method == "OPTIONS" and hdrs.ACCESS_CONTROL_REQUEST_METHOD in self.message.headers:
             self._answer_preflight(hostname, target)
             if self.preflight is not None:
                 return None
@@ -180,7 +179,7 @@ class Admission:
             return None
         self.record.plan = plan
         if plan.cors is not None:
-            self.cors = plan.cors.fields(headers.get(hdrs.ORIGIN))
+            self.cors = plan.cors.fields(self.message.headers.get(hdrs.ORIGIN))
         if target.found and not target.found <= plan.settings.allow_in_path:
             raise BadTarget("not_allowed_in_path")
         self.maintenance = plan.settings.maintenance
@@ -263,7 +262,9 @@ class Admission:
     def _check_message(self, fields: RequestFields) -> None:
         if fields.expect and [value.lower() for value in fields.expect] != [b"100-continue"]:
             raise ExpectationFailed("expect")
-        length = self.message.headers.get(hdrs.CONTENT_LENGTH, "0")
+        length = self.message.content_length
+        if length is None:
+            return
         if len(length) > LENGTH_DIGITS:
             raise BadRequest("content_length")
         limit = self.snapshot.settings.limits.body
@@ -304,7 +305,7 @@ class Admission:
     def _head(self, plan: RoutePlan, target: Target, fields: RequestFields) -> bytes:
         forwarding = self.forwarding
         if forwarding is None:
-            forwarding = b"%bX-Forwarded-Host: %b\r\n" % (self.connection.forwarded, self.host)
+            forwarding = b"".join((self.connection.forwarded, b"X-Forwarded-Host: ", self.host, b"\r\n"))
         record = self.record
         return request_head(
             plan,
@@ -319,12 +320,12 @@ class Admission:
         )
 
     def _framing(self, fields: RequestFields) -> bytes:
-        request, headers = self.request, self.message.headers
+        request, length = self.request, self.message.content_length
         if not request.has_body:
-            return b"Content-Length: 0\r\n" if hdrs.CONTENT_LENGTH in headers else b""
-        chunked = bool(self.message.chunked)
+            return b"" if length is None else b"Content-Length: 0\r\n"
+        chunked = self.message.chunked
         self.upload = upload = Upload(request.body, self.snapshot.settings.limits, chunked=chunked)
-        line = CHUNKED if chunked else b"Content-Length: %d\r\n" % int(headers[hdrs.CONTENT_LENGTH])
+        line = CHUNKED if chunked or length is None else b"Content-Length: %d\r\n" % int(length)
         expects = fields.expect and not upload.is_complete and not self.http10
         return line + EXPECT_CONTINUE if expects else line
 

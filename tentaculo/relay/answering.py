@@ -163,8 +163,11 @@ class Answering(Admission):
 
     def _secrets(self) -> tuple[str, ...]:
         """The request's secrets, to be kept out of the log wherever else they stand."""
-        if self.fields is not None:
-            values = [*self.fields.credentials, *self.fields.tokens, *(value for _, value in self.cookies)]
+        fields = self.fields
+        if fields is not None:
+            if len(fields.credentials) == 1 and not fields.tokens and not self.cookies:
+                return (fields.credentials[0].decode("latin-1"),)
+            values = [*fields.credentials, *fields.tokens, *(value for _, value in self.cookies)]
         else:
             names = self.snapshot.secret_names
             raw = [value for name, value in self.message.raw_headers if name.lower() in names]

@@ -9,7 +9,7 @@ answered here, since aiohttp would echo them.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from aiohttp import hdrs, web
 from aiohttp.http import RawRequestMessage
@@ -98,6 +98,12 @@ class DownstreamConnection(TimedConnection):
 
     def data_received(self, data: bytes) -> None:
         """Take what came; without any, let the parser go on where it held back."""
+        if data and self._is_at_rest():
+            head = self.listener.heads.read(data)
+            if head is not None:
+                self.head_arrived()
+                self._begin(Request(head, EMPTY_PAYLOAD, self))
+                return
         if self.refusal is not None:
             self.refuse(self.refusal)
         elif not data:
@@ -106,6 +112,26 @@ class DownstreamConnection(TimedConnection):
         elif not self._deaf:
             self._held = self._held + data if self._held else data
             self._feed()
+
+    def _is_at_rest(self) -> bool:
+        """Whether nothing is in hand, so that what comes next is the beginning of a request."""
+        waiter = self._waiter
+        return not (
+            self._direct is not None
+            or self._held
+            or self._messages
+            or waiter is None  # aiohttp's task is at work
+            or waiter.done()
+            or self._deaf
+            or self._is_last
+            or self._force_close
+            or self._close
+            or self.writing_paused
+            or self._body_left
+            or self._chunks is not None
+            or self.refusal is not None
+            or not self._body.is_eof()
+        )
 
     def _feed(self) -> None:
         """Give the parser as much as may be parsed now, and begin what came of it."""
@@ -261,12 +287,15 @@ class DownstreamConnection(TimedConnection):
                 self._waiter.set_result(None)
                 break
             messages.popleft()
-            self._direct = exchange = self.listener.new_exchange(Request(message, payload, self))
             self._make_room()
-            exchange.begin()
+            self._begin(Request(message, payload, self))
             if self._handed_over is not None:
                 break
         self._beginning = False
+
+    def _begin(self, request: Request) -> None:
+        self._direct = exchange = self.listener.new_exchange(request)
+        exchange.begin()
 
     def _make_room(self) -> None:
         """Let the parser go on where it held back pipelined requests."""
@@ -291,7 +320,7 @@ class DownstreamConnection(TimedConnection):
         """Leave an exchange that must wait for something to aiohttp's task."""
         self._direct = None
         self._handed_over = exchange
-        self._messages.appendleft((request.message, request.body))
+        self._messages.appendleft((cast(Any, request.message), request.body))
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 

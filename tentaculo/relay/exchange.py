@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from tentaculo.errors import BadRequest, GatewayError, UpstreamTimeout
 from tentaculo.relay.answer import Answer
@@ -34,8 +34,8 @@ from tentaculo.wire.headers import field_lines
 if TYPE_CHECKING:
     from tentaculo.relay.relay import Relay
 
-_SERVER_FAULTS = frozenset({Outcome.FAULT, Outcome.AWAY})
-IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+_SERVER_FAULTS: Final = frozenset({Outcome.FAULT, Outcome.AWAY})
+IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
 class Exchange(Streaming):
@@ -88,7 +88,7 @@ class Exchange(Streaming):
         return plan
 
     def _begin_forwarding(self, plan: RoutePlan) -> None:
-        if plan.sharing is not None and self.message.method == hdrs.METH_GET:
+        if plan.sharing is not None and self.message.method == "GET":
             self._join(plan, plan.sharing, self._direct_done)
             return
         self._decided = (plan, self.head(plan))
@@ -158,7 +158,7 @@ class Exchange(Streaming):
         self.check_room(plan)
 
     async def _forward(self, plan: RoutePlan) -> None:
-        if plan.sharing is not None and self.message.method == hdrs.METH_GET:
+        if plan.sharing is not None and self.message.method == "GET":
             await self._share(plan, plan.sharing)
             return
         if self._decided is None:

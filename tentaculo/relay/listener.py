@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
 
 from aiohttp import web
@@ -14,6 +14,7 @@ from tentaculo.config.settings import Limits, Network
 from tentaculo.errors import GatewayError, TooManyConnections
 from tentaculo.relay.downstream import DirectExchange, DownstreamConnection
 from tentaculo.relay.handshake import Handshake
+from tentaculo.relay.heads import HeadReader
 from tentaculo.relay.problem import RETRY_AFTER
 from tentaculo.relay.request import Request
 from tentaculo.relay.response import CLOSE
@@ -63,11 +64,12 @@ class Listener(web.Server):
             request_factory=cast(Any, Request),
             handler_cancellation=True,
         )
-        self.limits = limits
+        self.new_exchange: Callable[[Request], DirectExchange] = relay.new_exchange
         self.deadlines = deadlines
         self.tls = tls
         self.handshakes: set[Handshake] = set()
         self._relay = relay
+        self.limits = limits
         self.trusted_peers = trusted_peers
         self._open = 0
         self._per_client: Counter[str] = Counter()
@@ -85,9 +87,15 @@ class Listener(web.Server):
         for handshake in list(self.handshakes):
             handshake.abort()
 
-    def new_exchange(self, request: Request) -> DirectExchange:
-        """Return an exchange that the connection begins itself."""
-        return self._relay.new_exchange(request)
+    @property
+    def limits(self) -> Limits:
+        """The limits in effect; a reload brings new ones."""
+        return self._limits
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        self._limits = limits
+        self.heads = HeadReader(min(limits.request_line, limits.header, limits.headers))
 
     def peer_of(self, transport: asyncio.BaseTransport, scheme: str = "http") -> Peer:
         """Return who is at the other end; an IPv4 address mapped into IPv6 shows as IPv4."""

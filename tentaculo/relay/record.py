@@ -75,25 +75,24 @@ class Record:
         metrics.request_finished(self._message.method, status, seconds)
         if self.issuing is not None and status == TOKEN_ISSUED:
             relay.metrics.tokens.token_answered(seconds)
-        event = self._event(secrets, status, seconds)
+        event = self._event("request.finished", status, seconds)
         if self.error is not None:
             self._count_fault()
             if isinstance(self.error, Overloaded):
-                relay.log_overload(event)
+                relay.log_overload(event, secrets)
                 return
         elif self.client_gone or self.stalled:
             event["code"] = "client_gone" if self.client_gone else "slow_client"
         elif served is None:  # a path of the gateway's own
-            relay.logs.event("debug", "request.finished", event)
-            return
-        relay.logs.event("info", "request.finished", event)
+            event["level"] = "debug"
+        relay.logs.whole_event(event, secrets)
 
     def stream_opened(self, secrets: tuple[str, ...], by: str) -> None:
         """Log and count a stream that opens; `by` is the kind of credential on a route that tokens open."""
         assert self.plan is not None
         self.plan.metrics.streams.stream_opened()
         seconds = self._relay.clock() - self.started_at
-        event = self._event(secrets, 200, seconds)
+        event = self._event("stream.opened", 200, seconds)
         if by:
             self._relay.metrics.tokens.stream_opened(by, seconds)
             event["opened_by"] = by
@@ -101,7 +100,7 @@ class Record:
                 event["deprecated"] = "a principal's token stood in the URL"
         elif self.plan.is_stream_only:
             self._relay.metrics.tokens.stream_opened(UPSTREAM, seconds)
-        self._relay.logs.event("info", "stream.opened", event)
+        self._relay.logs.whole_event(event, secrets)
 
     def first_event(self) -> None:
         """Count the time up to a stream's first event."""
@@ -133,10 +132,10 @@ class Record:
         self.plan.metrics.streams.stream_ended(reason, seconds)
         self.plan.metrics.request_finished(self._message.method, self.status, None)
         self._count_fault()
-        event = self._event(secrets, self.status, seconds)
+        event = self._event("stream.ended", self.status, seconds)
         event["end_reason"] = reason
         event["events"] = answer.events
-        self._relay.logs.event("info", "stream.ended", event)
+        self._relay.logs.whole_event(event, secrets)
 
     def _end_reason(self) -> str:
         if self.client_gone:
@@ -150,10 +149,12 @@ class Record:
         if plan is not None and error is not None and error.status in (502, 504):
             self._relay.metrics.upstream_fault(plan.settings.upstream, error.code)
 
-    def _event(self, secrets: tuple[str, ...], status: int, seconds: float) -> dict[str, Any]:
+    def _event(self, name: str, status: int, seconds: float) -> dict[str, Any]:
         message, plan = self._message, self.plan
         event: dict[str, Any] = {
-            "secrets": secrets,
+            "event": name,
+            "level": "info",
+            "timestamp": None,
             "request_id": self.request_id,
             "client": self.client,
             "method": message.method,

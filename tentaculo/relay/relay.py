@@ -30,7 +30,7 @@ from tentaculo.wire.forwarded import Peer
 
 def random_request_id() -> str:
     """Return 128 random bits as hex; unique, but no secret."""
-    return f"{random.getrandbits(128):032x}"
+    return random.getrandbits(128).to_bytes(16, "big").hex()
 
 
 @dataclass(slots=True)
@@ -162,6 +162,9 @@ class Relay:
             self.metrics.connection_refused(error.reason)
         self.snapshot.unrouted.request_finished("other", error.status, 0.0)
         event: dict[str, Any] = {
+            "event": "request.finished",
+            "level": "info",
+            "timestamp": None,
             "request_id": request_id,
             "client": peer.address,
             "status": error.status,
@@ -169,19 +172,19 @@ class Relay:
             "reason": error.reason,
         }
         if error.status != 503:
-            self.logs.event("info", "request.finished", event)
+            self.logs.whole_event(event, ())
         else:
-            self.log_overload(event)
+            self.log_overload(event, ())
         return problem(error, request_id, keep_alive=False)
 
-    def log_overload(self, event: dict[str, Any]) -> None:
+    def log_overload(self, event: dict[str, Any], secrets: tuple[str, ...]) -> None:
         """Log what failed because there is too much of everything; a few of those say enough."""
         if not self.overload.admits():
             return
         suppressed = self.overload.take_suppressed()
         if suppressed:
             event["suppressed"] = suppressed
-        self.logs.event("info", "request.finished", event)
+        self.logs.whole_event(event, secrets)
 
     def connection_opened(self) -> None:
         """Count a client's connection."""

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
 
+from tentaculo.relay.heads import RequestHead, head_of
+
 if TYPE_CHECKING:
     from tentaculo.relay.downstream import DownstreamConnection
 
 
+_NOTHING: Final = EMPTY_PAYLOAD
+
+
 class Request:
-    """One parsed request head, its body to come, and the connection it came on.
+    """One request head, its body to come, and the connection it came on.
 
     aiohttp's protocol takes it for a `web.BaseRequest`: of that it uses what is here.  `message` is
-    a RawRequestMessage, a class of C's that its type stubs call a tuple.
+    a head that was read here, or a RawRequestMessage, a class of C's that its type stubs call a tuple.
     """
 
     __slots__ = ("_task", "body", "connection", "message")
@@ -30,7 +35,7 @@ class Request:
         writer: AbstractStreamWriter | None = None,
         task: asyncio.Task[None] | None = None,
     ) -> None:
-        self.message = message
+        self.message: RequestHead = message if isinstance(message, RequestHead) else head_of(message)
         self.body = payload
         self.connection = cast("DownstreamConnection", protocol)
         self._task = task
@@ -38,7 +43,7 @@ class Request:
     @property
     def has_body(self) -> bool:
         """Whether the head announces a body that is not empty."""
-        return self.body is not EMPTY_PAYLOAD
+        return self.body is not _NOTHING
 
     def _finish(self) -> None:
         """aiohttp calls it at the end; there is nothing to clean up."""

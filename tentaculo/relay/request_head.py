@@ -30,10 +30,22 @@ def request_head(
     """
     query = "" if target.query is None else f"?{target.query}"
     line = f"{method} {plan.rewritten(target.path)}{query} HTTP/1.1\r\nHost: "
-    pieces = [line.encode(), plan.own_host or host or plan.authority, b"\r\n"]
-    pieces += fields.kept
-    pieces += (framing, forwarding, plan.request_lines)
+    kept = b"".join(fields.kept)
+    identity = b""
     if principal is not None and plan.identity_prefix is not None:
-        pieces += (plan.identity_prefix, principal.name.encode(), b"\r\n")
-    pieces.append(b"X-Request-Id: %b\r\n\r\n" % request_id.encode())
-    return b"".join(pieces)
+        identity = plan.identity_prefix + principal.name.encode() + b"\r\n"
+    return b"".join(
+        (
+            line.encode(),
+            plan.own_host or host or plan.authority,
+            b"\r\n",
+            kept,
+            framing,
+            forwarding,
+            plan.request_lines,
+            identity,
+            b"X-Request-Id: ",
+            request_id.encode(),
+            b"\r\n\r\n",
+        )
+    )

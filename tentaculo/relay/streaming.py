@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tentaculo.access.guard import CHALLENGE
 from tentaculo.config.settings import Unavailable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tentaculo.relay.relay import Relay
     from tentaculo.relay.snapshot import Snapshot
 
-NOBODY: frozenset[str] = frozenset()
+NOBODY: Final[frozenset[str]] = frozenset()
 
 
 class Streaming(Answering):

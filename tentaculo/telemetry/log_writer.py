@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tentaculo.telemetry.log_file import LogFile, Place, place_of
+from tentaculo.telemetry.log_turns import NO_TURNS, Turns
 
 MIB = 1024 * 1024
 _POLL_MILLISECONDS = 50
@@ -45,6 +46,7 @@ class LogWriter:
     `target` is a descriptor, which stays open, or a file, which is the writer's from now on.  `notice`
     makes the line that tells how many were dropped, `unopened` the one that tells why the file could
     not be opened again; `on_dropped` is told of each drop.  All may be called from the writer's thread.
+    Where other processes write to the same place, whole lines go out in `turns`.
     """
 
     def __init__(
@@ -56,7 +58,9 @@ class LogWriter:
         notice: Callable[[int], bytes] = dropped_line,
         unopened: Callable[[str], bytes] = unopened_line,
         on_dropped: Callable[[int], None] | None = None,
+        turns: Turns = NO_TURNS,
     ) -> None:
+        self._turns = turns
         self._file = target if isinstance(target, LogFile) else None
         self._fd = target if isinstance(target, int) else target.fd
         self._max_bytes = max_bytes
@@ -76,6 +80,7 @@ class LogWriter:
         self._tear: _Tear | None = None
         self._moved = False
         self._idle = True
+        self._closed = False
         self._closing = threading.Event()
         self._deadline = float("inf")
         self._wake = threading.Event()
@@ -90,7 +95,7 @@ class LogWriter:
     def write(self, line: bytes) -> None:
         """Queue a whole line, or drop it when the queue is full; never blocks, never raises."""
         size = len(line)
-        if self._taken_in - self._done_with + size > self._max_bytes or self._closing.is_set():
+        if self._taken_in - self._done_with + size > self._max_bytes or self._closed:
             self._refused += 1
             self._tell(1)
         else:
@@ -113,6 +118,7 @@ class LogWriter:
     def close(self, timeout: float) -> None:
         """Write what is queued, for at most `timeout` seconds; what is left counts as dropped."""
         self._deadline = time.monotonic() + timeout
+        self._closed = True
         self._closing.set()
         self._wake.set()
         self._thread.join(timeout)
@@ -182,6 +188,10 @@ class LogWriter:
 
     def _write(self, lines: list[bytes]) -> int:
         """Write lines and return how many went out, or will be whole when there is room again."""
+        with self._turns:
+            return self._write_in_turn(lines)
+
+    def _write_in_turn(self, lines: list[bytes]) -> int:
         start = self._start()
         data = memoryview(start + b"".join(lines))
         sent = self._send(data)

@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, MutableMapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import structlog
@@ -25,8 +25,11 @@ from tentaculo.telemetry.sanitizing import EventSanitizer
 
 Event = MutableMapping[str, Any]
 Processor = Callable[[Any, str, Event], Event]
-Renderer = Callable[[Any, str, Event], bytes]
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+
+# Constants, not look-ups in a module at each call.
+_dumps: Final = orjson.dumps
+_WITH_NEWLINE: Final = orjson.OPT_APPEND_NEWLINE
 
 _LEVELS = {"warn": "warning", "exception": "error", "fatal": "critical", "msg": "info"}
 _NUMBERS = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
@@ -53,9 +56,9 @@ class Logs:
         self._sink = sink
         self._level = _NUMBERS[settings.level]
         self._sanitizer = EventSanitizer((*settings.sanitize, *secret_names))
-        self._processors: tuple[Processor, ...] = (Stamp(), format_exception, self._sanitizer)
-        self._readable = readable
-        self._renderer: Renderer = ConsoleLine(colors=colors) if readable else json_line
+        self._stamp = Stamp()
+        self._processors: tuple[Processor, ...] = (self._stamp, format_exception, self._sanitizer)
+        self._console = ConsoleLine(colors=colors) if readable else None
         self._attached: AttachedLogging | None = None
         self.tap: Callable[[bytes], None] | None = None
         self.logger: FilteringBoundLogger = structlog.wrap_logger(
@@ -71,10 +74,21 @@ class Logs:
     def event(self, level: str, event: str, fields: Event) -> None:
         """Log an event without structlog's logger, which takes longer than its processors.
 
-        It is the same chain and the same line; for what happens at each call.
+        It is the same chain and the same line; for what happens often.
         """
         if _NUMBERS[level] >= self._level:
             self._sink(self._line(level, event, fields))
+
+    def whole_event(self, event: dict[str, Any], secrets: tuple[str, ...]) -> None:
+        """Log an event that begins with its "event", "level" and a "timestamp" of None, without "exc_info".
+
+        It is the same line again, made without a copy of the event; for what happens at each call.
+        """
+        level: str = event["level"]
+        if _NUMBERS[level] >= self._level:
+            self._sanitizer.sanitize(event, secrets)
+            event["timestamp"] = self._stamp.text()
+            self._sink(self._rendered(None, level, event))
 
     def render(self, level: str, event: str, **fields: Any) -> bytes:
         """Return the line of an event without writing it."""
@@ -87,12 +101,13 @@ class Logs:
         return self._rendered(None, level, line)
 
     def _rendered(self, logger: Any, method_name: str, event: Event) -> bytes:
-        tap = self.tap
-        if tap is None:
-            return self._renderer(logger, method_name, event)
+        tap, console = self.tap, self._console
+        if tap is None and console is not None:
+            return console(logger, method_name, event)
         line = json_line(logger, method_name, event)  # first: a reader's renderer takes the event apart
-        tap(line)
-        return self._renderer(logger, method_name, event) if self._readable else line
+        if tap is not None:
+            tap(line)
+        return line if console is None else console(logger, method_name, event)
 
     def attach_standard_library(self) -> None:
         """Take over the standard library's records and warnings, whoever makes them."""
@@ -127,20 +142,24 @@ class Stamp:
 
     def __call__(self, logger: Any, method_name: str, event: Event) -> Event:
         """Return the event with its stamp."""
+        stamped: Event = {
+            "event": event.pop("event", ""),
+            "level": _LEVELS.get(method_name, method_name),
+            "timestamp": self.text(),
+        }
+        stamped.update(event)
+        return stamped
+
+    def text(self) -> str:
+        """Return the time now."""
         now = self._clock()
         second, text = self._second
         if int(now) != second:
             second = int(now)
             text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
-            self._second = (second, text)
-        digits = str(1_000_000 + int((now - second) * 1_000_000))[1:]
-        stamped: Event = {
-            "event": event.pop("event", ""),
-            "level": _LEVELS.get(method_name, method_name),
-            "timestamp": text + digits + "Z",
-        }
-        stamped.update(event)
-        return stamped
+            self._second = (second, text)  # at once: other threads log too
+        digits = str(1_000_000 + int((now - second) * 1_000_000))
+        return f"{text}{digits[1:]}Z"
 
 
 def format_exception(logger: Any, method_name: str, event: Event) -> Event:
@@ -171,10 +190,14 @@ def _traceback(found: ExcInfo) -> str:
 def json_line(logger: Any, method_name: str, event: Event) -> bytes:
     """Write an event as one line of JSON; what UTF-8 can't hold becomes a question mark."""
     try:
-        return orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+        return _dumps(event, option=_WITH_NEWLINE)
     except TypeError:
-        text = json.dumps(event, ensure_ascii=False, default=lambda value: f"<{type(value).__name__}>")
+        text = json.dumps(event, ensure_ascii=False, default=_type_name)
         return text.encode("utf-8", "replace") + b"\n"
+
+
+def _type_name(value: object) -> str:
+    return f"<{type(value).__name__}>"
 
 
 class ConsoleLine:

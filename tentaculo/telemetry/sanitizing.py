@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from collections.abc import Set as AbstractSet
-from typing import Any
+from typing import Any, Final
 
 from tentaculo.wire.sanitize import MASK, Sanitizer, mask_values
 
@@ -27,8 +27,12 @@ _MAX_PLANS = 1024
 # A new one for every event, without letters to make a name of.
 _STAMP_TEXT = re.compile(r"[0-9T:.Z+-]{,40}\Z")
 
-_URL, _TEXT, _OWN, _STAMP, _SECRET, _CODE_KEY = range(6)
-_HARMLESS = frozenset({int, float, bool, type(None)})
+_URL: Final = 0
+_TEXT: Final = 1
+_OWN: Final = 2
+_STAMP: Final = 3
+_SECRET: Final = 4
+_CODE_KEY: Final = 5
 
 
 class EventSanitizer:
@@ -54,24 +58,35 @@ class EventSanitizer:
     def __call__(
         self, logger: Any, method_name: str, event: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
-        """Sanitize the event in place and return it."""
-        secrets = event.pop("secrets", ())
-        plans, clean = self._plans, (self._sanitizer.clean_texts, self._sanitizer.clean_urls)
+        """Return the event sanitized, in place where it is a dict."""
+        fields = event if isinstance(event, dict) else dict(event)
+        return self.sanitize(fields, tuple(fields.pop("secrets", None) or ()))
+
+    def sanitize(self, event: dict[str, Any], secrets: tuple[str, ...]) -> dict[str, Any]:
+        """Sanitize an event in place, by the values of `secrets` too, and return it."""
+        plans = self._plans
         for key, value in event.items():
-            kind = type(value)
             plan = plans.get(key)
             if plan is None:
                 plan = self._plan(key)
+            kind = type(value)
             if kind is str and plan <= _OWN:
-                shown = mask_values(value, secrets) if secrets and plan < _OWN else value
-                if not (shown.isalnum() or shown in clean[plan == _URL]):
-                    shown = self._sanitizer.url(shown) if plan == _URL else self._sanitizer.text(shown)
-                event[key] = shown
-            elif kind in _HARMLESS and plan < _SECRET:
+                shown = self._text(value, plan, secrets)
+                if shown is not value:
+                    event[key] = shown
+            elif plan < _SECRET and (kind is int or kind is float or value is None or kind is bool):
                 continue
             elif not (plan == _STAMP and kind is str and _STAMP_TEXT.match(value)):
                 event[key] = self._sanitized(value, plan, secrets)
         return event
+
+    def _text(self, text: str, plan: int, secrets: tuple[str, ...]) -> str:
+        if secrets and plan != _OWN and _may_hold(text, secrets):
+            text = mask_values(text, secrets)
+        sanitizer = self._sanitizer
+        if plan == _URL:
+            return text if text in sanitizer.clean_urls or text.isalnum() else sanitizer.url(text)
+        return text if text.isalnum() or text in sanitizer.clean_texts else sanitizer.text(text)
 
     def _plan(self, key: str) -> int:
         if key == "timestamp":
@@ -162,6 +177,11 @@ class _Values:
         if self._secrets:
             text = mask_values(text, self._secrets)
         return self._sanitize(text)
+
+
+def _may_hold(text: str, secrets: tuple[str, ...]) -> bool:
+    """Whether `mask_values` has to look: its own first look, which nearly always is enough."""
+    return len(secrets) > 1 or secrets[0] in text or "%" in text or "\\" in text
 
 
 def _hidden(value: Any) -> Any:

@@ -6,9 +6,8 @@ at each step, which costs several times as much.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator
-from typing import cast
+from typing import Final, cast
 
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
@@ -20,34 +19,49 @@ STATUS_CLASSES = {number: f"{number}xx" for number in range(1, 6)}
 OTHER = "other"
 REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
+_CLASSES: Final = 6  # those five, and what is none of them
+_SLOT_ENDS: Final = [float(bound) for bound in REQUEST_SECONDS]
 _BOUNDS = (*map(floatToGoString, REQUEST_SECONDS), "+Inf")
 
 
 class Tally:
     """The finished exchanges of one route, by method and class of status, and how long they took."""
 
-    __slots__ = ("requests", "seconds", "slots")
+    __slots__ = ("_by_method", "seconds", "slots")
 
     def __init__(self) -> None:
-        self.requests: dict[tuple[str, int], int] = {}
+        self._by_method: dict[str, list[int]] = {}
         self.slots = [0] * len(_BOUNDS)
         self.seconds = 0.0
 
     def add(self, method: str, status: int, seconds: float | None) -> None:
         """Count one; `seconds` is None for a stream, whose length says nothing of speed."""
         number = status // 100
-        key = (method if method in METHODS else OTHER, number if number in STATUS_CLASSES else 0)
-        self.requests[key] = self.requests.get(key, 0) + 1
+        counts = self._by_method.get(method)
+        if counts is None:
+            counts = self._counts(method if method in METHODS else OTHER)
+        counts[number if number < _CLASSES else 0] += 1
         if seconds is not None:
-            self.slots[bisect_left(REQUEST_SECONDS, seconds)] += 1
+            self.slots[_slot(seconds)] += 1
             self.seconds += seconds
+
+    def _counts(self, method: str) -> list[int]:
+        return self._by_method.setdefault(method, [0] * _CLASSES)
+
+    @property
+    def requests(self) -> dict[tuple[str, int], int]:
+        """Return how many there were by method and class of status; 0 is for statuses without a class."""
+        return {
+            (method, number): count
+            for method, counts in list(self._by_method.items())
+            for number, count in enumerate(counts)
+            if count
+        }
 
     def take_over(self, other: Tally) -> None:
         """Add the counts of another one."""
-        if not other.requests:
-            return
-        for key, count in other.requests.items():
-            self.requests[key] = self.requests.get(key, 0) + count
+        for (method, number), count in other.requests.items():
+            self._counts(method)[number] += count
         for slot, count in enumerate(other.slots):
             self.slots[slot] += count
         self.seconds += other.seconds
@@ -90,12 +104,21 @@ class Tallies:
             labels=["route"],
         )
         for route, tally in list(self._by_route.items()):  # a reload may add to them meanwhile
-            for (method, number), count in list(tally.requests.items()):
+            finished = tally.requests
+            for (method, number), count in finished.items():
                 requests.add_metric([route, method, STATUS_CLASSES.get(number, OTHER)], count)
-            if tally.requests:
+            if finished:
                 duration.add_metric([route], _cumulated(tally.slots), tally.seconds)
         yield requests
         yield duration
+
+
+def _slot(seconds: float) -> int:
+    """Return the first slot whose bound is not below; most calls end in one of the first."""
+    slot = 0
+    while slot < len(_SLOT_ENDS) and _SLOT_ENDS[slot] < seconds:
+        slot += 1
+    return slot
 
 
 def _cumulated(slots: list[int]) -> list[tuple[str, float]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from string import ascii_letters, digits, hexdigits
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
 from tentaculo.errors import BadRequest, BadTarget
@@ -17,7 +17,7 @@ from tentaculo.wire.authority import split_authority
 # What a segment may hold raw: RFC 3986's pchar and what browsers leave unescaped, less "." and ";".
 _PLAIN = r"!$&-\-0-9:=@-\[\]-~"
 # Most targets: no escape, no ";", no empty segment, none that begins with a dot.
-_ORDINARY = re.compile(rf'(?=/)((?:/[{_PLAIN}][{_PLAIN}.]*+)*/?+)(?:\?([!-"$-~]*+))?').fullmatch
+_ORDINARY: Final = re.compile(rf'(?=/)((?:/[{_PLAIN}][{_PLAIN}.]*+)*/?+)(?:\?([!-"$-~]*+))?').fullmatch
 _VISIBLE = re.compile(r"[!-~]*+").fullmatch
 _ABSOLUTE = re.compile(r"(https?)://([^/?]*+)(.*+)", re.ASCII | re.IGNORECASE).fullmatch
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -35,7 +35,7 @@ _REFUSED = tuple(
 # Searched for in the decoded path: ended by a slash, or by what some backends cut off with the rest.
 _DOT_SEGMENT = re.compile(r"(?:\A|/)\.\.? *+(?:[/;?#]|\Z)").search
 _ADMISSIBLE = ("%2f", "%25", ";", "//")
-_NOTHING: frozenset[str] = frozenset()
+_NOTHING: Final[frozenset[str]] = frozenset()
 
 _ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
 _UNRESERVED = f"{ascii_letters}{digits}-_~"  # RFC 3986 section 2.3, less the dot: its escape is refused

@@ -5,14 +5,16 @@ from __future__ import annotations
 import pytest
 
 from tentaculo.relay.last_words import NOT_YET
+from tentaculo.relay.opening import token_cookie
 from tests.fakes.client import Fields, request, told
 from tests.fakes.messages import Message
 from tests.fakes.upstream import ScriptedUpstream
-from tests.functional.running import GOOD
+from tests.functional.running import GOOD, OTHER_TOKEN, TOKEN
 from tests.relay.conftest import StartFront
 from tests.relay.front import Front
 from tests.relay.token_routes import (
     APP,
+    BLOCKED,
     EVENTS,
     ROUTES,
     UNKNOWN,
@@ -289,3 +291,30 @@ async def test_bug_of_the_store_leaks_nothing(front: Front, caplog: pytest.LogCa
     assert token not in reply.body.decode()
     assert token not in front.logs.text
     assert len(front.logs.named("exchange.failed")) == 1
+
+
+# What the log knows of secrets.
+
+COOKIE: Fields = [("Cookie", f"{token_cookie('/token/cookie')}={UNKNOWN}")]
+SECRETS: dict[str, tuple[str, Fields, tuple[str, ...]]] = {
+    "a credential": ("/echo", GOOD, (TOKEN,)),
+    "several credentials": ("/echo", [*GOOD, *BLOCKED], (TOKEN, OTHER_TOKEN)),
+    "a token": (f"/sse/query?token={UNKNOWN}&", [], (UNKNOWN,)),
+    "a credential and a token": (f"/sse/query?token={UNKNOWN}&", GOOD, (TOKEN, UNKNOWN)),
+    "a cookie": ("/sse/cookie", COOKIE, (UNKNOWN,)),
+    "a credential and a cookie": ("/sse/cookie", [*GOOD, *COOKIE], (TOKEN, UNKNOWN)),
+    "a cookie that this route has no use for": ("/echo", [*GOOD, *COOKIE], (TOKEN, UNKNOWN)),
+    "a path of nobody's": ("/%00", GOOD, (TOKEN,)),
+}
+
+
+@pytest.mark.parametrize(("target", "fields", "secrets"), SECRETS.values(), ids=SECRETS)
+async def test_secrets_are_found_elsewhere(
+    target: str, fields: Fields, secrets: tuple[str, ...], front: Front
+) -> None:
+    """What presents somebody is kept out of the log by its value too, wherever a client repeats it."""
+    mark = "" if "?" in target else "?"
+    await front.call(f"{target}{mark}about={'/'.join(secrets)}", fields)
+    event = await front.last_event()
+    assert event["url"].endswith(f"about={'/'.join('***' for _ in secrets)}")
+    assert not any(secret in front.logs.text for secret in secrets)

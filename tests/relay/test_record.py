@@ -15,6 +15,7 @@ from tentaculo.access.principals import Principal
 from tentaculo.config.settings import Access, LogSettings, StreamSettings
 from tentaculo.errors import (
     GatewayError,
+    Overloaded,
     RouteNotFound,
     TooManyStreams,
     Unauthorized,
@@ -133,6 +134,14 @@ async def test_secrets_stay_out(desk: Desk) -> None:
     record.request_finished(desk.answer(REPLY), ("Pr1ncipal-token",))
     assert desk.event["url"] == "/api/a?token=***&q=***"
     assert b"secrets" not in desk.lines[0]
+
+
+async def test_secrets_stay_out_when_there_is_too_much(desk: Desk) -> None:
+    """Nor is the credential in what is logged of an overload."""
+    record = desk.record(GET.replace(b"q=1", b"q=Pr1ncipal-token"))
+    record.error, record.status = Overloaded("resources"), 503
+    record.request_finished(None, ("Pr1ncipal-token",))
+    assert (desk.event["code"], desk.event["url"]) == ("overloaded", "/api/a?q=***")
 
 
 FAULTS: dict[str, tuple[GatewayError, str, bool]] = {

@@ -12,9 +12,13 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tentaculo.config.settings import LogSettings
 from tentaculo.telemetry.logs import Logs, Stamp, json_line
 from tests.fakes.client import request
+from tests.telemetry.nasty import NASTY, SECRETS
 from tests.telemetry.sinks import FORMATS, SECRET, Lines, fail
 
 
@@ -70,6 +74,62 @@ def test_event(level: str, make_logs: Callable[..., Logs], lines: Lines) -> None
     assert [event["level"] for event in shown[::2]] == list(LEVELS[LEVELS.index(level) :])
     assert shown[::2] == shown[1::2]
     assert "abcdefgh" not in lines.text
+
+
+def whole(level: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return an event laid out as its line will be."""
+    return {"event": "happened", "level": level, "timestamp": None, **fields}
+
+
+def unstamped(line: bytes) -> bytes:
+    """Return a line without its time."""
+    found = re.subn(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", b"", line, count=1)
+    assert found[1] == 1
+    return found[0]
+
+
+@FORMATS
+@pytest.mark.parametrize("level", LEVELS)
+def test_whole_event(level: str, shape: str, make_logs: Callable[..., Logs], lines: Lines) -> None:
+    """The shortest way writes the same line too, tells it to a tap, and nothing below the level."""
+    logs, tapped = make_logs(shape, level=level), Lines()
+    fields = {"url": "/a?token=abcdefgh", "other": "abcdefgh", "own_name": 5, "status": 200, "after": 1.5}
+    for tap in (None, tapped):
+        logs.tap = tap
+        for name in LEVELS:
+            logs.whole_event(whole(name, fields), ("abcdefgh",))
+            logs.event(name, "happened", {**fields, "secrets": ("abcdefgh",)})
+    shown = [unstamped(line) for line in lines.raw]
+    assert shown[::2] == shown[1::2]
+    assert len(shown) == 4 * len(LEVELS[LEVELS.index(level) :])
+    told = [unstamped(line) for line in tapped.raw]
+    assert told[::2] == told[1::2]
+    assert len(told) == len(shown) // 2
+    assert json.loads(told[0])["other"] == "***"
+    assert "abcdefgh" not in lines.text + tapped.text
+
+
+@given(
+    st.fixed_dictionaries(
+        {"request_id": NASTY, "client": NASTY, "method": NASTY, "url": NASTY, "status": st.integers()},
+        optional={
+            "route": NASTY,
+            "principal": NASTY,
+            "code": NASTY,
+            "reason": NASTY,
+            "duration_ms": st.floats(),
+        },
+    ),
+    SECRETS,
+)
+def test_whole_event_is_the_same_line(fields: dict[str, Any], secrets: tuple[str, ...]) -> None:
+    """To the byte, whatever stands in it."""
+    lines = Lines()
+    logs = Logs(LogSettings(format="json", sanitize=("own_name",)), lines)
+    logs.whole_event(whole("info", fields), secrets)
+    lines(logs.render("info", "happened", **fields, secrets=secrets))
+    short, long = map(unstamped, lines.raw)
+    assert short == long
 
 
 SHAPES = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
+from collections import UserDict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,8 +16,8 @@ from multidict import CIMultiDict, MultiDict
 from yarl import URL
 
 from tentaculo.telemetry.sanitizing import MAX_VALUES, TOO_MUCH, EventSanitizer, sanitize_event
-
-SECRET = "S3cr3tAbC-123_xyz"
+from tests.telemetry.nasty import NASTY, SECRETS
+from tests.telemetry.sinks import SECRET
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,6 +150,19 @@ def test_value_is_looked_for_in_known_texts() -> None:
     assert sanitizer(None, "info", {"url": f"/x/{SECRET}", "secrets": (SECRET,)}) == {"url": "/x/***"}
 
 
+def test_every_value_is_looked_for() -> None:
+    """The first of several secrets is not the only one."""
+    assert process(url=f"/x/{SECRET}", secrets=("An0ther-secret", SECRET)) == {"url": "/x/***"}
+
+
+def test_known_text_is_no_known_url() -> None:
+    """What was harmless as a text may still be none of a URL."""
+    sanitizer, text = EventSanitizer(), "/e?%zz=abc"
+    assert sanitizer(None, "info", {"note": text}) == {"note": text}
+    assert sanitizer(None, "info", {"url": text}) == {"url": "/e?***"}
+    assert sanitizer(None, "info", {"note": text}) == {"note": text}
+
+
 def test_depth_is_bounded() -> None:
     """A structure that holds itself is shown to a depth."""
     endless: list[Any] = [f"token={SECRET}"]
@@ -193,6 +207,44 @@ LEAVES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text
 def test_anything(value: Any) -> None:
     """Whatever holds a named secret: it is gone, and what is left can be written as JSON."""
     assert SECRET not in json.dumps(process(field=value))
+
+
+class Text(str):
+    """A text that the sanitizer looks at the long way, since it is none of the plain type."""
+
+    __slots__ = ()
+
+
+KEYS = ("event", "request_id", "client", "method", "url", "route", "code", "reason", "timestamp", "own_name")
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from(KEYS), st.one_of(LEAVES, NASTY)), max_size=3),
+    SECRETS,
+)
+def test_short_way_is_the_long_one(events: list[dict[str, Any]], secrets: tuple[str, ...]) -> None:
+    """What texts get of quick looks and of remembered texts changes nothing of what they are shown as."""
+    sanitize = EventSanitizer(["own_name"])
+    for event in events:
+        wrapped = {key: Text(value) if isinstance(value, str) else value for key, value in event.items()}
+        if type(event.get("timestamp")) is str:
+            wrapped["timestamp"] = event["timestamp"]
+        long = EventSanitizer(["own_name"])(None, "info", {**wrapped, "secrets": secrets})
+        short = sanitize.sanitize(dict(event), secrets)
+        assert repr(short) == repr(long)
+        assert list(short) == list(event)
+
+
+class Mapped(UserDict[str, Any]):
+    """An event of another kind."""
+
+
+@pytest.mark.parametrize("secrets", [None, (), [SECRET]], ids=repr)
+def test_events_of_any_kind(secrets: Any) -> None:
+    """An event need not be a dict, nor its secrets a tuple, nor be there."""
+    event = Mapped({"url": f"/{SECRET}?token=a", "secrets": secrets})
+    path = "***" if secrets else SECRET
+    assert EventSanitizer()(None, "info", event) == {"url": f"/{path}?token=***"}
 
 
 def test_names_that_are_learnt() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from tentaculo.telemetry.tallies import METHODS, REQUEST_SECONDS, Tallies
+from tentaculo.telemetry.tallies import METHODS, REQUEST_SECONDS, Tallies, Tally
 
 SERIES = ("tentaculo_requests", "tentaculo_request_duration")
 FINISHED = (
@@ -83,6 +87,22 @@ def test_no_status_makes_a_series_of_its_own(status: int) -> None:
     tallies.of("api").add("GET", 999, None)
     (sample,) = next(iter(tallies.collect())).samples
     assert (sample.labels["status_class"], sample.value) == ("other", 2)
+
+
+@given(st.floats(min_value=0, max_value=60))
+def test_slot(seconds: float) -> None:
+    """A call is in the first slot whose bound it does not pass."""
+    tally = Tally()
+    tally.add("GET", 200, seconds)
+    assert tally.slots.index(1) == bisect_left(REQUEST_SECONDS, seconds)
+
+
+def test_a_method_of_the_clients_own() -> None:
+    """However it is called, it is counted with the other ones of that kind, as soon as there are any."""
+    tally = Tally()
+    for method in ("BREW", "other", "get", "GET", "BREW"):
+        tally.add(method, 404 if method == "get" else 200, None)
+    assert tally.requests == {("other", 2): 3, ("other", 4): 1, ("GET", 2): 1}
 
 
 def test_all() -> None:
