@@ -1,7 +1,7 @@
-"""The backend of `streams`: endless event streams that beat at one rate, each at a moment of its own.
+"""The backend of event streams: endless ones that beat at one rate, in turn or together, or are silent.
 
 A process of its own, so that neither the clients nor what is measured slow it down. Each event is one chunk
-and carries the moment it was sent, on the machine's monotonic clock.
+and carries the moment it was sent, on the machine's monotonic clock. A hub is posted the same events.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
 
 import uvloop
 
@@ -19,6 +20,7 @@ MARK = b"data: "
 STAMP_DIGITS = 20
 SMALLEST_EVENT = len(MARK) + STAMP_DIGITS + 2
 COUNT_PATH = b"/open"  # how many streams are open, as text
+PUBLISH_PATH = "/publish"
 STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n"
@@ -28,10 +30,36 @@ LATE_PERIODS = 1.0  # who lags further behind leaves events out, and the load th
 BACKLOG = 4096
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """`rate` events a second of `size` bytes each, none at 0.
+
+    Those of different streams are sent at moments of their own, or all at once where they go `together`.
+    """
+
+    rate: float
+    size: int
+    together: bool = False
+
+
+class Beating(Protocol):
+    """What takes events."""
+
+    def send(self, moment: int, size: int) -> None:
+        """Send the event of `moment`, in nanoseconds."""
+
+
 def make_event(size: int, moment: int) -> bytes:
     """Return one event of `size` bytes as a chunk; `moment` is in nanoseconds."""
     padding = b"x" * (size - SMALLEST_EVENT)
     return b"%x\r\n%b%020d%b\n\n\r\n" % (size, MARK, moment, padding)
+
+
+def make_message(size: int, moment: int) -> bytes:
+    """Return the request that publishes the same event; the hub makes one of `size` bytes of it."""
+    body = b"%020d%b" % (moment, b"x" * (size - SMALLEST_EVENT))
+    head = f"POST {PUBLISH_PATH} HTTP/1.1\r\nHost: bench\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 class Stream(asyncio.Protocol):
@@ -62,10 +90,10 @@ class Stream(asyncio.Protocol):
             self._streams[self] = None
         self._request = b""
 
-    def send(self, event: bytes) -> None:
+    def send(self, moment: int, size: int) -> None:
         """Write one event, unless the reader lags or has left: nothing is collected for it."""
         if not (self._full or self._transport.is_closing()):
-            self._transport.write(event)
+            self._transport.write(make_event(size, moment))
 
     def pause_writing(self) -> None:
         """Leave events out from here on."""
@@ -84,28 +112,53 @@ class Stream(asyncio.Protocol):
         self._streams.pop(self, None)
 
 
-async def serve(port: int, *, rate: float, size: int) -> None:
-    """Serve streams of `rate` events a second of `size` bytes on 127.0.0.1 until cancelled."""
+class Publisher(asyncio.Protocol):
+    """A connection to a hub, which is posted each event; what it answers is not looked at."""
+
+    __slots__ = ("_transport",)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the connection."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def send(self, moment: int, size: int) -> None:
+        """Post one event."""
+        self._transport.write(make_message(size, moment))
+
+    def leave(self) -> None:
+        """Close the connection."""
+        self._transport.abort()
+
+
+async def serve(port: int, beat: Beat, *, hub: int | None = None) -> None:
+    """Serve streams on 127.0.0.1 until cancelled, and publish to the hub on port `hub`."""
     streams: dict[Stream, None] = {}
-    server = await asyncio.get_running_loop().create_server(
-        lambda: Stream(streams), "127.0.0.1", port, backlog=BACKLOG
-    )
+    loop = asyncio.get_running_loop()
+    publishers: list[Publisher] = []
+    if hub is not None:
+        publishers.append((await loop.create_connection(Publisher, "127.0.0.1", hub))[1])
+    server = await loop.create_server(lambda: Stream(streams), "127.0.0.1", port, backlog=BACKLOG)
     try:
-        await _beat(streams, rate, size)
+        await _keep_beating(publishers, streams, beat)
     finally:
         server.close()
+        for publisher in publishers:
+            publisher.leave()
         for stream in tuple(streams):
             stream.leave()
 
 
-async def _beat(streams: dict[Stream, None], rate: float, size: int) -> None:
-    period = 1 / rate
+async def _keep_beating(publishers: Sequence[Beating], streams: Iterable[Beating], beat: Beat) -> None:
+    if not beat.rate:
+        await asyncio.get_running_loop().create_future()
+    period = 1 / beat.rate
+    spread = 0.0 if beat.together else period
     start = time.monotonic()
     while True:
-        chosen = tuple(streams)
-        for number, stream in enumerate(chosen):
-            await _wait_until(start + period * number / len(chosen))
-            stream.send(make_event(size, time.monotonic_ns()))
+        chosen = (*publishers, *streams)
+        for number, one in enumerate(chosen):
+            await _wait_until(start + spread * number / len(chosen))
+            one.send(time.monotonic_ns(), beat.size)
         start += period
         await _wait_until(start)
         if time.monotonic() - start > LATE_PERIODS * period:
@@ -128,10 +181,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until told to stop."""
     parser = argparse.ArgumentParser(description="Endless event streams.")
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--rate", type=float, required=True, help="events a second of each stream")
+    parser.add_argument(
+        "--rate", type=float, required=True, help="events a second of each stream, 0 for none"
+    )
     parser.add_argument("--size", type=int, required=True, help="bytes of one event")
+    parser.add_argument("--together", action="store_true", help="send those of all streams at one moment")
+    parser.add_argument("--hub", type=int, help="port of a hub that is posted each event too")
     options = parser.parse_args(arguments)
-    uvloop.run(serve(options.port, rate=options.rate, size=options.size))
+    beat = Beat(rate=options.rate, size=options.size, together=options.together)
+    uvloop.run(serve(options.port, beat, hub=options.hub))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The load of `streams`: clients that hold streams open and count the events of each.
+"""The load of event streams: clients that hold streams open and count the events of each.
 
 A process of its own that prints one line of JSON. It reads the peer's usage itself, at the edges of the
 window in which it counts.
@@ -10,29 +10,25 @@ import asyncio
 import contextlib
 import dataclasses
 import http.client
-import json
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-import uvloop
-
 from scripts.benchmarks.cpu import read_usage
 from scripts.benchmarks.event_backend import HEAD_END, MARK, STAMP_DIGITS
-from scripts.benchmarks.form import PROJECT
+from scripts.benchmarks.load_process import run_process, serve_plan
 from scripts.benchmarks.wrk import LoadFailed
 
 EVENT_END = b"\n\n"
 STAMPED = len(MARK) + STAMP_DIGITS
 BATCH = 100  # clients that open at once: fewer than any peer's backlog
 OPEN_SECONDS = 30.0
+EVENT_SECONDS = 10.0
 WARM_STREAMS = 10
 POLL_SECONDS = 0.01
-GRACE = 90  # seconds that the process may take beyond the measured window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +41,7 @@ class EventPlan:
     port: int
     pid: int
     backend_port: int
+    backend_pid: int
     path: str
     credential: str = dataclasses.field(repr=False)
     streams: int
@@ -57,6 +54,7 @@ class EventLoad:
     """What the clients saw and the peer used; `fewest` are the events of the stream that got the fewest.
 
     `idle_bytes` is the peer's memory before the streams were opened, `open_bytes` with all of them open.
+    What the clients and the backend used themselves tells whether they were fast enough.
     """
 
     streams: int
@@ -65,6 +63,8 @@ class EventLoad:
     fewest: int
     seconds: float
     cpu_seconds: float
+    clients_cpu_seconds: float
+    backend_cpu_seconds: float
     idle_bytes: int
     open_bytes: int
     median_ms: float
@@ -74,25 +74,31 @@ class EventLoad:
 class Crowd:
     """The clients of one load; `delays` takes nanoseconds from sending to arrival while it is a list."""
 
-    def __init__(self, plan: EventPlan) -> None:
-        self._plan = plan
+    def __init__(self, port: int, path: str, credential: str) -> None:
+        self._port = port
         self.clients: list[Client] = []
         self.delays: list[int] | None = None
         self.fault: str | None = None
-        self.request = (
-            f"GET {plan.path} HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n"
-            f"{plan.credential}\r\n\r\n"
-        ).encode()
+        head = f"GET {path} HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n{credential}\r\n\r\n"
+        self.request = head.encode()
 
     async def open(self, count: int) -> None:
-        """Open `count` streams and wait until each had an event; raise LoadFailed."""
+        """Open `count` streams more; raise LoadFailed."""
         loop = asyncio.get_running_loop()
-        async with _limited(OPEN_SECONDS, "the streams did not all open and beat"):
+        async with _limited(OPEN_SECONDS, "the streams did not all open"):
             for start in range(0, count, BATCH):
                 for _ in range(start, min(start + BATCH, count)):
-                    await loop.create_connection(lambda: Client(self), "127.0.0.1", self._plan.port)
+                    await loop.create_connection(lambda: Client(self), "127.0.0.1", self._port)
                 await self._until(lambda client: client.opened)
+
+    async def wait_for_events(self) -> None:
+        """Wait until each stream had an event; raise LoadFailed."""
+        async with _limited(EVENT_SECONDS, "the streams did not all beat"):
             await self._until(lambda client: client.events > 0)
+
+    def counts(self) -> list[int]:
+        """Return how many events each client has had."""
+        return [client.events for client in self.clients]
 
     def check(self) -> None:
         """Raise LoadFailed when a stream was refused or has ended."""
@@ -172,25 +178,27 @@ def delays_in(data: bytes, now: int) -> list[int]:
 
 async def press(plan: EventPlan) -> EventLoad:
     """Run the load to its end and return what was seen; raises LoadFailed."""
-    async with _crowd(plan) as few:
+    async with crowd_at(plan.port, plan.path, plan.credential) as few:
         await few.open(min(WARM_STREAMS, plan.streams))  # what is loaded and made once is no stream's memory
+        await few.wait_for_events()
     await asyncio.sleep(plan.warm_up)
     idle = read_usage(plan.pid)
-    async with _crowd(plan) as crowd:
+    async with crowd_at(plan.port, plan.path, plan.credential) as crowd:
         await crowd.open(plan.streams)
+        await crowd.wait_for_events()
         await asyncio.sleep(plan.warm_up)
         return await _count(plan, crowd, idle.resident_bytes)
 
 
 async def _count(plan: EventPlan, crowd: Crowd, idle_bytes: int) -> EventLoad:
-    before = read_usage(plan.pid)
-    earlier, start = [client.events for client in crowd.clients], time.monotonic()
     delays: list[int] = []
+    backend, before = read_usage(plan.backend_pid), read_usage(plan.pid)
+    counts, start, own = crowd.counts(), time.monotonic(), time.process_time()
     crowd.delays = delays
     await asyncio.sleep(plan.seconds)
     crowd.delays = None
-    counts = [client.events - count for client, count in zip(crowd.clients, earlier, strict=True)]
-    seconds = time.monotonic() - start
+    seconds, own = time.monotonic() - start, time.process_time() - own
+    counts = [now - earlier for now, earlier in zip(crowd.counts(), counts, strict=True)]
     after = read_usage(plan.pid)
     crowd.check()
     median, p99 = quantiles(delays)
@@ -201,6 +209,8 @@ async def _count(plan: EventPlan, crowd: Crowd, idle_bytes: int) -> EventLoad:
         fewest=min(counts),
         seconds=seconds,
         cpu_seconds=after.cpu_seconds - before.cpu_seconds,
+        clients_cpu_seconds=own,
+        backend_cpu_seconds=read_usage(plan.backend_pid).cpu_seconds - backend.cpu_seconds,
         idle_bytes=idle_bytes,
         open_bytes=after.resident_bytes,
         median_ms=median,
@@ -224,8 +234,9 @@ def count_open(port: int) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _crowd(plan: EventPlan) -> AsyncIterator[Crowd]:
-    crowd = Crowd(plan)
+async def crowd_at(port: int, path: str, credential: str) -> AsyncIterator[Crowd]:
+    """Yield a crowd that leaves at the end of the block; `credential` is a header line."""
+    crowd = Crowd(port, path, credential)
     try:
         yield crowd
     finally:
@@ -243,28 +254,9 @@ async def _limited(seconds: float, otherwise: str) -> AsyncIterator[None]:
 
 def run_load(plan: EventPlan, python: str, pin: Sequence[str] = ()) -> EventLoad:
     """Run the load in a process of its own; `pin` is put before the command. Raises LoadFailed."""
-    command = [*pin, python, "-m", "scripts.benchmarks.event_load", json.dumps(dataclasses.asdict(plan))]
-    try:
-        done = subprocess.run(
-            command, cwd=PROJECT, capture_output=True, text=True, timeout=plan.seconds + GRACE, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise LoadFailed(f"the load did not end {GRACE} seconds after its time") from None
-    if done.returncode:
-        raise LoadFailed(done.stderr.strip()[-2000:] or "the load ended without a word")
-    return EventLoad(**json.loads(done.stdout))
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Run the load that the one argument describes and print what was seen."""
-    try:
-        load = uvloop.run(press(EventPlan(**json.loads(arguments[0]))))
-    except (LoadFailed, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(json.dumps(dataclasses.asdict(load)))
-    return 0
+    seconds = OPEN_SECONDS + EVENT_SECONDS + plan.seconds
+    return EventLoad(**run_process("scripts.benchmarks.event_load", plan, python, seconds=seconds, pin=pin))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(serve_plan(EventPlan, press, sys.argv[1:]))

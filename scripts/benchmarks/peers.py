@@ -1,7 +1,7 @@
 """What is measured: each peer's command, ports, log and counter, with its configuration written out.
 
 All are one worker on plain HTTP in front of the same backend. `obvious` has no features; the others check the
-token, write one JSON line for each request and count.
+token, write one JSON line for each request and count. The gateway is in `http_peers`.
 """
 
 from __future__ import annotations
@@ -78,31 +78,6 @@ def make_backend(place: Place) -> Peer:
     )
 
 
-def make_tentaculo(place: Place) -> Peer:
-    """Return this gateway; its log goes to stdout, which is the log file.
-
-    Compiled or pure is what its interpreter answers, not what was asked for.
-    """
-    form = place.form
-    port, admin = next(place.ports), next(place.ports)
-    log = place.folder / "tentaculo.log"
-    config = write_config(place.folder, "tentaculo.yaml", _values(place, port, admin=admin))
-    return Peer(
-        name="tentaculo",
-        version="this tree, " + tools.version([form.python, "-c", ASK_VERSION], form.folder),
-        command=(form.python, "-m", "tentaculo", "serve", "--config", str(config)),
-        port=port,
-        output=log,
-        folder=form.folder,
-        features=Features(
-            log=log,
-            metrics_port=admin,
-            metrics_path="/metrics",
-            counter=r"^\w*requests_total(?:\{.*\})? (\S+)$",
-        ),
-    )
-
-
 def make_obvious(place: Place) -> Peer:
     """Return the obvious aiohttp proxy, without features."""
     port = next(place.ports)
@@ -157,30 +132,35 @@ def nginx_version(nginx: str) -> str:
 
 def make_envoy(place: Place) -> Peer:
     """Return Envoy with the same features."""
-    envoy = tools.find_envoy(place.say)
     port, admin = next(place.ports), next(place.ports)
     log = place.folder / "envoy.log"
-    config = write_config(place.folder, "envoy.yaml", _values(place, port, admin=admin) | {"LOG": str(log)})
+    features = Features(
+        log=log,
+        metrics_port=admin,
+        metrics_path="/stats/prometheus",
+        counter=r'^envoy_http_downstream_rq_total\{envoy_http_conn_manager_prefix="calls"\} (\d+)$',
+    )
+    values = _values(place, port, admin=admin) | {"LOG": str(log)}
+    return replace(envoy_peer(place, "envoy.yaml", values, port), features=features)
+
+
+def envoy_peer(place: Place, config: str, values: Mapping[str, str], port: int) -> Peer:
+    """Return Envoy as `config` has it, with one worker."""
+    envoy = tools.find_envoy(place.say)
+    file = write_config(place.folder, config, values)
     # Hot restart is off: it would bind a socket that other instances on this machine may hold.
     options = ("--concurrency", "1", "--disable-hot-restart", "--log-level", "error")
     flush = ("--file-flush-interval-msec", "1000")
     return Peer(
         name="envoy",
         version="Envoy " + tools.version([envoy, "--version"]).split("/")[-4],
-        command=(envoy, "--config-path", str(config), *options, *flush),
+        command=(envoy, "--config-path", str(file), *options, *flush),
         port=port,
         output=place.folder / "envoy.out",
-        features=Features(
-            log=log,
-            metrics_port=admin,
-            metrics_path="/stats/prometheus",
-            counter=r'^envoy_http_downstream_rq_total\{envoy_http_conn_manager_prefix="calls"\} (\d+)$',
-        ),
     )
 
 
 PEERS: Mapping[str, Callable[[Place], Peer]] = {
-    "tentaculo": make_tentaculo,
     "obvious": make_obvious,
     "nginx": make_nginx,
     "envoy": make_envoy,

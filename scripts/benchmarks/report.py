@@ -7,61 +7,37 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from scripts.benchmarks.samples import Sample, Spread, Verdict, spread_of
+from scripts.benchmarks.figures import Goal, Result, Spread, Verdict
 
-MEBIBYTE = 1 << 20
 MEDIANS = "Each figure is the median over the rounds (lowest to highest)."
-Figure = Callable[[Sample], float]
-COLUMNS: tuple[tuple[str, Figure, str], ...] = (
-    ("requests/s", lambda sample: sample.per_second, ",.0f"),
-    ("requests per CPU-second", lambda sample: sample.per_cpu_second, ",.0f"),
-    ("cores used", lambda sample: sample.cores_used, ".2f"),
-    ("latency median, ms", lambda sample: sample.load.median_ms, ".2f"),
-    ("latency p99, ms", lambda sample: sample.load.p99_ms, ".2f"),
-    ("memory, MiB", lambda sample: sample.resident_bytes / MEBIBYTE, ".1f"),
-)
+ABSENT = "none"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """A whole run: `backend_per_second` is what the backend answers without a proxy."""
-
-    title: str
-    machine: str
-    versions: tuple[tuple[str, str], ...]
-    backend_per_second: float
-    samples: tuple[Sample, ...]
-
-
-def as_markdown(result: Result, verdicts: Sequence[Verdict], *, with_goals: bool) -> str:
-    """Return the tables: one row a peer, then one row a ratio."""
-    versions = "; ".join(f"{name}: {version}" for name, version in result.versions)
-    alone = f"The backend alone answers {result.backend_per_second:,.0f} requests/s."
+def as_markdown(result: Result, *, with_goals: bool) -> str:
+    """Return the tables of one result: a row for each peer, then one for each ratio."""
     return page(
         [f"## {result.title}"],
-        [f"{result.machine}. {versions}.", f"{alone} {MEDIANS}"],
+        [f"{result.machine}. {_versions(result)}."],
+        [*result.remarks, MEDIANS],
         _figures(result),
-        _ratios(verdicts, with_goals=with_goals),
+        _ratios(result.verdicts(), with_goals=with_goals),
     )
 
 
-def as_json(result: Result, verdicts: Sequence[Verdict]) -> str:
-    """Return the same with every single sample."""
-    samples = [
-        dataclasses.asdict(sample)
-        | {"per_second": sample.per_second, "per_cpu_second": sample.per_cpu_second}
-        for sample in result.samples
-    ]
-    ratios = [dataclasses.asdict(verdict) | {"met": verdict.met} for verdict in verdicts]
-    whole = dataclasses.asdict(result) | {
-        "versions": dict(result.versions),
-        "samples": samples,
-        "ratios": ratios,
-    }
-    return json.dumps(whole, indent=2) + "\n"
+def as_page(results: Sequence[Result], missing: Mapping[str, str], *, with_goals: bool) -> str:
+    """Return a whole run; `missing` has the reason for each benchmark that could not be measured."""
+    tables = [[as_markdown(result, with_goals=with_goals)] for result in results]
+    reasons = [f"- {name} was not measured: {reason}" for name, reason in missing.items()]
+    return page(*tables, reasons) + "\n"
+
+
+def as_json(results: Sequence[Result], missing: Mapping[str, str]) -> str:
+    """Return the same with every single measurement."""
+    whole = {"results": [_as_data(result) for result in results], "missing": dict(missing)}
+    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
 def page(*parts: Sequence[str]) -> str:
@@ -69,8 +45,12 @@ def page(*parts: Sequence[str]) -> str:
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
-def cell(value: Spread, style: str) -> str:
-    """Show a median with its extremes, each in `style`."""
+def cell(value: Spread | None, style: str) -> str:
+    """Show a median, with its extremes where there are any, each in `style`."""
+    if value is None:
+        return ABSENT
+    if value.low == value.high:
+        return f"{value.median:{style}}"
     return f"{value.median:{style}} ({value.low:{style}} to {value.high:{style}})"
 
 
@@ -80,28 +60,68 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (heads, rule, *rows)]
 
 
+def bound(goal: Goal) -> str:
+    """Show how large or small the goal's ratio must be; empty where it is only shown."""
+    bounds = (("≥", goal.at_least), ("≤", goal.at_most))
+    return " and ".join(f"{sign} {value:g}" for sign, value in bounds if value is not None)
+
+
+def _versions(result: Result) -> str:
+    # A peer that has several rows is named once.
+    peers = dict.fromkeys((row.partition(",")[0], version) for row, version in result.versions.items())
+    return "; ".join(f"{peer}: {version}" for peer, version in peers)
+
+
 def _figures(result: Result) -> list[str]:
     rows = [
-        [name, *(cell(spread_of(result.samples, name, figure), style) for _, figure, style in COLUMNS)]
-        for name, _ in result.versions
+        [row, *(cell(result.spread_of(row, column.figure), column.style) for column in result.columns)]
+        for row in result.rows
     ]
-    return table(["peer", *(title for title, _, _ in COLUMNS)], rows)
+    return table(["peer", *(column.figure for column in result.columns)], rows)
 
 
 def _ratios(verdicts: Sequence[Verdict], *, with_goals: bool) -> list[str]:
+    if not verdicts:
+        return []
     rows = [
         [
-            verdict.goal.against,
+            verdict.goal.name,
             cell(verdict.ratio, ".2f") if verdict.ratio else "not measured",
             *(_outcome(verdict) if with_goals else ()),
         ]
         for verdict in verdicts
     ]
-    heads = ["requests per CPU-second against", "ratio", *(["goal", "result"] if with_goals else [])]
-    return table(heads, rows)
+    return table(["compared", "ratio", *(["goal", "result"] if with_goals else [])], rows)
 
 
 def _outcome(verdict: Verdict) -> tuple[str, str]:
-    if verdict.goal.at_least is None:
+    wanted = bound(verdict.goal)
+    if not wanted:
         return "none", "shown only"
-    return f"≥ {verdict.goal.at_least:g}", "met" if verdict.met else "**not met**"
+    return wanted, "met" if verdict.met else "**not met**"
+
+
+def _as_data(result: Result) -> dict[str, Any]:
+    ratios = [
+        {
+            "name": verdict.goal.name,
+            **dataclasses.asdict(verdict.goal),
+            "ratio": dataclasses.asdict(verdict.ratio) if verdict.ratio else None,
+            "met": verdict.met,
+        }
+        for verdict in result.verdicts()
+    ]
+    measurements = [
+        {"row": measured.row, "round": measured.round, "figures": dict(measured.figures)}
+        for measured in result.measurements
+    ]
+    return {
+        "name": result.name,
+        "title": result.title,
+        "machine": result.machine,
+        "versions": dict(result.versions),
+        "remarks": list(result.remarks),
+        "rows": list(result.rows),
+        "measurements": measurements,
+        "ratios": ratios,
+    }

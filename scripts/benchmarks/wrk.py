@@ -22,12 +22,14 @@ class LoadFailed(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPlan:
-    """How to press: `seconds` long, on `connections` kept alive, from `threads`."""
+    """How to press: `seconds` long, on `connections` kept alive unless a header ends them, from `threads`."""
 
     seconds: int
     connections: int
     threads: int = 1
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    scheme: str = "http"
+    path: str = "/operator/api/status"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,7 @@ def command(plan: LoadPlan, port: int) -> list[str]:
         f"--script={SCRIPT}",
     ]
     headers = [f"--header={name}: {value}" for name, value in plan.headers]
-    return ["wrk", *options, *headers, f"http://127.0.0.1:{port}/operator/api/status"]
+    return ["wrk", *options, *headers, f"{plan.scheme}://127.0.0.1:{port}{plan.path}"]
 
 
 def press(plan: LoadPlan, port: int, pin: Sequence[str] = ()) -> Load:

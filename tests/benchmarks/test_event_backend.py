@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -10,14 +11,19 @@ from typing import cast
 
 import pytest
 
+from scripts.benchmarks import event_backend
 from scripts.benchmarks.event_backend import (
     HEAD_END,
     MARK,
     SMALLEST_EVENT,
     STAMP_DIGITS,
     STREAM_HEAD,
+    Beat,
+    Publisher,
     Stream,
+    main,
     make_event,
+    make_message,
     serve,
 )
 from scripts.benchmarks.event_load import count_open
@@ -45,10 +51,13 @@ class Recorder:
 
 
 @asynccontextmanager
-async def backend(rate: float = RATE) -> AsyncIterator[int]:
+async def backend(
+    rate: float = RATE, *, together: bool = False, hub: int | None = None
+) -> AsyncIterator[int]:
     """Run a backend and yield its port."""
     port = next(free_ports())
-    serving = asyncio.create_task(serve(port, rate=rate, size=SMALLEST_EVENT))
+    beat = Beat(rate=rate, size=SMALLEST_EVENT, together=together)
+    serving = asyncio.create_task(serve(port, beat, hub=hub))
     try:
         await eventually(lambda: serving.done() or _listens(port))
         yield port
@@ -92,6 +101,14 @@ def test_an_event_is_one_chunk_of_its_size() -> None:
     assert make_event(30, 1234) == b"1e\r\ndata: 00000000000000001234xx\n\n\r\n"
 
 
+def test_a_message_makes_the_same_event() -> None:
+    """The hub puts its mark before the body and an empty line behind it."""
+    head, _, body = make_message(30, 1234).partition(HEAD_END)
+    assert head.splitlines()[0] == b"POST /publish HTTP/1.1"
+    assert head.endswith(b"Content-Length: 22")
+    assert b"1e\r\n%b%b\n\n\r\n" % (MARK, body) == make_event(30, 1234)
+
+
 async def stamps_after(reader: asyncio.StreamReader, moment: int, count: int) -> list[int]:
     """Return the stamps of the first `count` events sent after `moment`."""
     found: list[int] = []
@@ -132,15 +149,15 @@ def test_nothing_is_collected_for_a_reader_that(state: str) -> None:
     """Its events are left out."""
     transport, stream = Recorder(), Stream({})
     stream.connection_made(cast(asyncio.BaseTransport, transport))
-    stream.send(b"1")
+    stream.send(1, SMALLEST_EVENT)
     if state == "lags":
         stream.pause_writing()
     transport.closing = state == "has left"
-    stream.send(b"2")
+    stream.send(2, SMALLEST_EVENT)
     transport.closing = False
     stream.resume_writing()
-    stream.send(b"3")
-    assert transport.written == [b"1", b"3"]
+    stream.send(3, SMALLEST_EVENT)
+    assert transport.written == [make_event(SMALLEST_EVENT, 1), make_event(SMALLEST_EVENT, 3)]
 
 
 async def test_the_end_of_the_backend_ends_its_streams() -> None:
@@ -150,3 +167,62 @@ async def test_the_end_of_the_backend_ends_its_streams() -> None:
             reader = await stack.enter_async_context(open_stream(port))
         with suppress(ConnectionError):
             await soon(reader.read())
+
+
+async def test_streams_beat_together() -> None:
+    """Then the events of all are closer to each other than to those of the next period."""
+    async with backend(rate=5, together=True) as port, AsyncExitStack() as stack:
+        readers = [await stack.enter_async_context(open_stream(port)) for _ in range(3)]
+        moment = time.monotonic_ns()
+        stamps = [await stamps_after(reader, moment, 4) for reader in readers]
+    shared = sorted(stamp for one in stamps for stamp in one)[
+        3:9
+    ]  # the first may hold one of the period before
+    pauses = [later - earlier for earlier, later in itertools.pairwise(shared)]
+    assert sum(pause > max(pauses) / 2 for pause in pauses) <= 2
+
+
+async def test_a_hub_is_posted_each_event() -> None:
+    """It gets them over one connection, and that is no stream of the backend."""
+    posted: asyncio.Queue[list[bytes]] = asyncio.Queue()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads = [await reader.readuntil(HEAD_END) for _ in range(3)]  # a body stands before the next head
+        posted.put_nowait(heads)
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    async with server, backend(hub=server.sockets[0].getsockname()[1]) as port:
+        heads = await soon(posted.get())
+        assert await asyncio.to_thread(count_open, port) == 0
+    assert [b"POST /publish HTTP/1.1" in head for head in heads] == [True] * 3
+
+
+async def test_a_silent_backend_has_streams() -> None:
+    """A rate of 0 opens them and says nothing."""
+    async with backend(rate=0) as port, open_stream(port) as reader:
+        assert await asyncio.to_thread(count_open, port) == 1
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(1), 0.05)
+
+
+def test_a_publisher_does_not_wait_for_answers() -> None:
+    """Each event is one message more."""
+    transport, publisher = Recorder(), Publisher()
+    publisher.connection_made(cast(asyncio.BaseTransport, transport))
+    publisher.send(1, SMALLEST_EVENT)
+    publisher.send(2, SMALLEST_EVENT)
+    assert transport.written == [make_message(SMALLEST_EVENT, 1), make_message(SMALLEST_EVENT, 2)]
+
+
+def test_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked for arrives."""
+    served: list[tuple[object, ...]] = []
+
+    async def note(port: int, beat: Beat, *, hub: int | None) -> None:
+        served.append((port, beat, hub))
+
+    monkeypatch.setattr(event_backend, "serve", note)
+    main(["--port=1", "--rate=10", "--size=200", "--together", "--hub=2"])
+    assert served == [(1, Beat(rate=10, size=200, together=True), 2)]

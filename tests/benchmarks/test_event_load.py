@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import socket
 import sys
 
 import pytest
@@ -15,7 +15,6 @@ from scripts.benchmarks.event_load import (
     Crowd,
     EventPlan,
     delays_in,
-    main,
     press,
     quantiles,
     run_load,
@@ -35,6 +34,7 @@ def plan(port: int, *, backend_port: int = 1, streams: int = 5) -> EventPlan:
         port=port,
         pid=os.getpid(),
         backend_port=backend_port,
+        backend_pid=os.getpid(),
         path="/x",
         credential="X-VX11-Token: made-up",
         streams=streams,
@@ -46,7 +46,7 @@ def plan(port: int, *, backend_port: int = 1, streams: int = 5) -> EventPlan:
 @pytest.mark.parametrize("size", range(1, len(EVENTS)))
 def test_events_are_counted_however_they_are_split(size: int) -> None:
     """Two events are two, wherever reads begin and end."""
-    client = Client(Crowd(plan(1)))
+    client = Client(Crowd(1, "/", ""))
     for start in range(0, len(EVENTS), size):
         client.data_received(EVENTS[start : start + size])
     assert (client.opened, client.events) == (True, 2)
@@ -54,7 +54,7 @@ def test_events_are_counted_however_they_are_split(size: int) -> None:
 
 def test_an_event_in_two_chunks_is_one() -> None:
     """A peer may frame anew."""
-    client = Client(Crowd(plan(1)))
+    client = Client(Crowd(1, "/", ""))
     client.data_received(STREAM_HEAD + b"4\r\ndata\r\n6\r\n: 1\n\n\r\n")
     assert client.events == 1
 
@@ -92,6 +92,7 @@ async def test_a_load_counts_what_the_backend_sends() -> None:
     assert load.fewest * 5 <= load.events
     assert 0 < load.median_ms <= load.p99_ms
     assert min(load.idle_bytes, load.open_bytes) > 1 << 20
+    assert 0 < load.clients_cpu_seconds <= load.seconds
 
 
 @pytest.mark.parametrize(
@@ -112,10 +113,20 @@ async def test_a_load_that_failed(reply: bytes, said: str) -> None:
 
 async def test_a_silent_stream_ends_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who never beats is not waited for without a bound."""
-    monkeypatch.setattr(event_load, "OPEN_SECONDS", 0.1)
+    monkeypatch.setattr(event_load, "EVENT_SECONDS", 0.1)
     async with backend(rate=0.01) as port:
-        with pytest.raises(LoadFailed, match="did not all open and beat"):
+        with pytest.raises(LoadFailed, match="did not all beat"):
             await soon(press(plan(port)))
+
+
+async def test_who_does_not_answer_ends_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that does not open is not waited for without a bound either."""
+    monkeypatch.setattr(event_load, "OPEN_SECONDS", 0.1)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        pytest.raises(LoadFailed, match="did not all open"),
+    ):
+        await soon(press(plan(silent.getsockname()[1])))
 
 
 def test_a_process_that_failed_says_why() -> None:
@@ -129,10 +140,3 @@ def test_a_process_that_failed_says_why() -> None:
 def test_a_credential_is_not_shown() -> None:
     """It goes to the process, not into a message."""
     assert "made-up" not in repr(plan(1))
-
-
-def test_exit_code_of_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
-    """The process that can't connect says so and exits with 1."""
-    given = {name: getattr(plan(next(free_ports())), name) for name in EventPlan.__slots__}
-    assert main([json.dumps(given)]) == 1
-    assert "Connection refused" in capsys.readouterr().err

@@ -147,8 +147,9 @@ def test_count_total(text: str, pattern: str, expected: float) -> None:
         (PROBE.replace("200", "401"), False),
         (PROBE.rstrip(), False),
         (PROBE + '{"half', True),
+        ('{"request": {"uri": "\\/operator\\/api\\/probe"}, "status": 200}\n', True),
     ],
-    ids=["empty", "other event", "refused", "half a line", "followed by half a line"],
+    ids=["empty", "other event", "refused", "half a line", "followed by half a line", "written otherwise"],
 )
 def test_has_probe_line(text: str, found: bool) -> None:
     """Only a whole line of an answered probe counts."""

@@ -53,3 +53,9 @@ def test_press_reports_what_the_program_said() -> None:
     pin = [sys.executable, "-c", "import sys; sys.exit('no such option')"]
     with pytest.raises(LoadFailed, match="no such option"):
         press(LoadPlan(seconds=1, connections=1), 1, pin)
+
+
+def test_command_for_another_path_over_tls() -> None:
+    """Both are those of the plan."""
+    plan = LoadPlan(seconds=1, connections=1, scheme="https", path="/a/b")
+    assert command(plan, 8123)[-1] == "https://127.0.0.1:8123/a/b"
