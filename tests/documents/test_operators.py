@@ -12,7 +12,19 @@ _EVENT = re.compile(r"[a-z_]+\.[a-z_]+").fullmatch
 _RAW = re.compile(rb'"event":"([a-z_.]+)"')
 # Methods that log the event they are handed.
 _LOGS = frozenset(
-    {"debug", "info", "warning", "error", "event", "render", "_log", "_notice", "_tell", "_tell_of_name"}
+    {
+        "debug",
+        "info",
+        "warning",
+        "error",
+        "event",
+        "_event",
+        "render",
+        "_log",
+        "_notice",
+        "_tell",
+        "_tell_of_name",
+    }
 )
 
 
