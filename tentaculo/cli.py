@@ -31,6 +31,7 @@ from tentaculo.wire.target import Target, parse_target
 
 BAD_CONFIGURATION = 2
 DEFAULT_CONFIG = "config/tentaculo.yaml"
+MOST_WORKERS = 256
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _file_argument = click.argument(
@@ -64,30 +65,50 @@ def main() -> None:
     metavar="FILE",
     help="The configuration; default $TENTACULO_CONFIG, then config/tentaculo.yaml.",
 )
-def serve(config: Path) -> None:
+@click.option(
+    "--workers",
+    type=click.IntRange(1, MOST_WORKERS),
+    envvar="TENTACULO_WORKERS",
+    default=1,
+    metavar="N",
+    help="How many processes serve, each on a core of its own; default $TENTACULO_WORKERS, then 1.",
+)
+def serve(config: Path, workers: int) -> None:
     """Run the gateway until SIGTERM or Ctrl-C.
 
     The first signal drains: streams end over drain.time, calls have until drain.hard_cap. A second one
     cuts what is left.
 
+    One process uses one core. Several workers need Redis as their token_store.
+
     \b
     Examples:
       tentaculo serve
+      tentaculo serve --workers 4
       VX11_TOKEN=... tentaculo serve --config config/tentaculo.yaml
 
     Exit codes: 0 all was drained, 1 something was cut or it could not start, 2 configuration.
     """
-    settings = _load(config)
+    settings = _load(config, workers=workers)
     # The only command that needs the event loop.
     from tentaculo.listening import StartError  # noqa: PLC0415
-    from tentaculo.serving import run  # noqa: PLC0415
 
     try:
-        code = run(settings, lambda: load(config))
+        code = _run(settings, config, workers)
     except StartError as fault:
         click.echo(f"tentaculo: {fault}", err=True)
         code = FAILED
     sys.exit(code)
+
+
+def _run(settings: Settings, config: Path, workers: int) -> int:
+    from tentaculo import serving  # noqa: PLC0415 - as above
+
+    if workers == 1:
+        return serving.run(settings, lambda: load(config))
+    from tentaculo.workers import supervisor  # noqa: PLC0415 - most have one
+
+    return supervisor.run(settings, lambda: load(config, workers=workers), workers)
 
 
 @main.command()
@@ -262,9 +283,9 @@ def _checked_block(block: str | None) -> str | None:
     return block
 
 
-def _load(path: Path) -> Settings:
+def _load(path: Path, *, workers: int = 1) -> Settings:
     try:
-        return load(path)
+        return load(path, workers=workers)
     except ConfigError as fault:
         problems = fault.problems
     for problem in problems:

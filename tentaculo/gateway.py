@@ -19,18 +19,18 @@ from tentaculo.access.stores import make_store, rate_store
 from tentaculo.access.upkeep import Upkeep
 from tentaculo.admin.api import AdminApi
 from tentaculo.admin.app import build_app
-from tentaculo.admin.console import Console
+from tentaculo.admin.console import Console, behind_relay
 from tentaculo.admin.lists import Lists
 from tentaculo.config.settings import Settings
 from tentaculo.config.watching import Watch
-from tentaculo.listening import Listening, StartError, shown
-from tentaculo.relay.draining import Drain
+from tentaculo.listening import Handed, Listening, StartError, open_log, shown
+from tentaculo.relay.draining import Drain, Drained
 from tentaculo.relay.listener import Listener
 from tentaculo.relay.relay import Relay
-from tentaculo.relay.reloading import Reloader
+from tentaculo.relay.reloading import Reloaded, Reloader
 from tentaculo.relay.snapshot import Snapshot, build_snapshot, credential_names
 from tentaculo.relay.streams import Streams
-from tentaculo.telemetry.log_output import LogOutput
+from tentaculo.telemetry.log_turns import NO_TURNS
 from tentaculo.telemetry.metrics import Metrics
 from tentaculo.upstream.deadlines import Deadlines
 
@@ -42,7 +42,9 @@ PATIENCE_SECONDS = CLOSE_SECONDS / 4  # for one part of that
 class Gateway:
     """The whole gateway in one event loop; `log_sink` takes log lines instead of stdout.
 
-    `load` reads the configuration anew; without it that is done for nobody.
+    `load` reads the configuration anew; without it that is done for nobody.  With `handed` sockets it is one
+    of several workers: who hands them over says when to reload, tells the log of both ends of its life, and
+    has the admin listener.
     """
 
     def __init__(
@@ -51,19 +53,14 @@ class Gateway:
         *,
         load: Callable[[], Settings] | None = None,
         log_sink: Callable[[bytes], None] | None = None,
+        handed: Handed | None = None,
     ) -> None:
         self._settings = settings
         self._load = load
+        self._handed = handed
         self._metrics = Metrics(version=__version__)
-        try:
-            self._log = LogOutput(
-                settings.log,
-                secret_names=credential_names(settings),
-                on_dropped=self._metrics.log_dropped,
-                sink=log_sink,
-            )
-        except OSError as fault:
-            raise StartError(f"the log can't be written to {settings.log.file}: {fault.strerror}") from None
+        turns = NO_TURNS if handed is None else handed.turns
+        self._log = open_log(settings, self._metrics, sink=log_sink, turns=turns)
         self._logs = self._log.logs
         self._deadlines = Deadlines()
         self._stream_deadlines = Deadlines(tick=STREAM_TICK_SECONDS)
@@ -94,6 +91,7 @@ class Gateway:
         self._listening: Listening | None = None
         self._stopped = False
         self._hurried = asyncio.Event()
+        self.drained: Drained | None = None
 
     async def start(self) -> None:
         """Open the listeners.  Raises StartError, with everything closed again."""
@@ -104,12 +102,13 @@ class Gateway:
             self._stopped = True
             await self._close()
             raise
-        self._logs.logger.info(
-            "gateway.started",
-            address=shown(self.address),
-            admin=shown(self.admin_address),
-            version=__version__,
-        )
+        if self._handed is None:
+            self._logs.logger.info(
+                "gateway.started",
+                address=shown(self.address),
+                admin=shown(self.admin_address),
+                version=__version__,
+            )
 
     async def _listen(self) -> None:
         settings, loop = self._settings, asyncio.get_running_loop()
@@ -128,14 +127,18 @@ class Gateway:
         listener = self._listener = Listener(
             relay, limits=settings.limits, trusted_peers=settings.trusted_peers, deadlines=self._deadlines
         )
-        reloader = self._reloader = Reloader(relay, load=self._read, build=self._build, apply=self._apply)
-        self._listening = Listening(listener, self._admin_app(relay, reloader), patience=PATIENCE_SECONDS)
+        is_alone = self._handed is None
+        reloader = self._reloader = Reloader(
+            relay, load=self._read, build=self._build, apply=self._apply, tells=is_alone
+        )
+        app = self._admin_app(relay, reloader)
+        self._listening = Listening(listener, app, patience=PATIENCE_SECONDS, handed=self._handed)
         await self._listening.open(settings)
         self._keep(self._upkeep.run(), "upkeep")
         if self._rates is not None:
             sharing = RateSharing(self._rates, lambda: relay.snapshot.shared_limits)
             self._keep(sharing.run(), "rate limits")
-        if self._load is not None:
+        if self._load is not None and is_alone:
             self._reloads.add(loop.create_task(self._watch(reloader), name="watch"))
 
     def _keep(self, work: Coroutine[None, None, None], name: str) -> None:
@@ -157,6 +160,11 @@ class Gateway:
             task = asyncio.get_running_loop().create_task(self._reloader.reload(), name="reload")
             self._reloads.add(task)
             task.add_done_callback(self._reloads.discard)
+
+    async def reload(self) -> Reloaded:
+        """Reload the configuration, and tell what came of it."""
+        assert self._reloader is not None
+        return await self._reloader.reload()
 
     async def _watch(self, reloader: Reloader) -> None:
         async for _ in Watch(lambda: reloader.files).changes():
@@ -195,24 +203,31 @@ class Gateway:
         self._log.reopen()
 
     @property
+    def listening(self) -> Listening:
+        """Where it listens, once started."""
+        assert self._listening is not None
+        return self._listening
+
+    @property
     def address(self) -> tuple[str, int]:
         """Host and port of the main listener, once started."""
-        assert self._listening is not None
-        return self._listening.address
+        return self.listening.address
 
     @property
     def admin_address(self) -> tuple[str, int]:
         """Host and port of the admin listener, once started."""
-        assert self._listening is not None
-        return self._listening.admin_address
+        return self.listening.admin_address
 
-    async def stop(self) -> bool:
-        """Drain, then close; return whether nothing was cut.  Stopping again does nothing."""
+    async def stop(self, *, succeeded: bool = False) -> bool:
+        """Drain, then close; return whether nothing was cut.  Stopping again does nothing.
+
+        Where it is `succeeded`, who waits at a socket that was handed over is left to the successor.
+        """
         if self._stopped:
             return True
         self._stopped = True
         await self._stop_reloading()
-        cut = await self._drain()
+        cut = await self._drain(succeeded=succeeded)
         await self._close()
         return cut == 0
 
@@ -220,24 +235,25 @@ class Gateway:
         """Have a drain cut what is left."""
         self._hurried.set()
 
-    async def _drain(self) -> int:
+    async def _drain(self, *, succeeded: bool) -> int:
         """Let go of the clients, and return how many exchanges were cut for it."""
         if self._relay is None or self._listener is None or self._listening is None:
             return 0
-        listener = self._listener
-        drained = await Drain(
+        listener, listening = self._listener, self._listening
+        drained = self.drained = await Drain(
             self._relay,
             self._current.settings.drain,
-            close_listeners=self._listening.close_main,
+            close_listeners=listening.leave_main if succeeded else listening.close_main,
             proxies=lambda: listener.open_to_proxies,
             hurried=self._hurried,
         ).run()
-        self._logs.logger.info(
-            "gateway.stopped",
-            streams_ended=drained.streams_ended,
-            exchanges_cut=drained.exchanges_cut,
-            seconds=round(drained.seconds, 3),
-        )
+        if self._handed is None:
+            self._logs.logger.info(
+                "gateway.stopped",
+                streams_ended=drained.streams_ended,
+                exchanges_cut=drained.exchanges_cut,
+                seconds=round(drained.seconds, 3),
+            )
         return drained.exchanges_cut
 
     async def _close(self) -> None:
@@ -278,7 +294,8 @@ class Gateway:
             self._relay.revoked(principal)
 
     def _admin_app(self, relay: Relay, reloader: Reloader) -> web.Application:
-        console = Console(relay, problems=lambda: reloader.problems, census=self._census)
+        tells, problems = self._handed is None, lambda: reloader.problems
+        console = Console(behind_relay(relay, problems=problems, census=self._census, tells=tells))
         api = AdminApi(
             lambda: relay.snapshot.settings.admin_digest,
             revoke=lambda name, seconds: self._tokens.revoke(name, block=seconds),
@@ -299,6 +316,10 @@ class Gateway:
     async def _census(self) -> None:
         with suppress(TokenStoreUnavailable):  # then the figures are those of the last one
             await self._tokens.expire()
+
+    def last_exposition(self) -> bytes:
+        """Return the metrics as they are at the end."""
+        return self._metrics.exposition()[0]
 
     async def _exposition(self) -> tuple[bytes, str]:
         await self._census()

@@ -62,11 +62,16 @@ async def _serve(settings: Settings, load: Callable[[], Settings]) -> int:
     loop.add_signal_handler(signal.SIGHUP, gateway.reload_soon)
     loop.add_signal_handler(signal.SIGUSR1, gateway.reopen_log)
     await gateway.start()
-    gc.freeze()  # what was made at start is never garbage
-    gc.set_threshold(GARBAGE_THRESHOLD, *gc.get_threshold()[1:])
+    settle_garbage()
     await stopping.wait()
     drained = await gateway.stop()
     return 0 if drained else 1
+
+
+def settle_garbage() -> None:
+    """Have what was made at start never looked at as garbage, and the rest seldom."""
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD, *gc.get_threshold()[1:])
 
 
 def report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

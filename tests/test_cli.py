@@ -85,7 +85,14 @@ def test_help_shows_examples(command: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("nonsense",), ("check", "a", "b"), ("serve", "--port", "1"), ("hash-token", TOKEN)]
+    "arguments",
+    [
+        ("nonsense",),
+        ("check", "a", "b"),
+        ("serve", "--port", "1"),
+        ("serve", "--workers", "0"),
+        ("hash-token", TOKEN),
+    ],
 )
 def test_wrong_usage_is_exit_code_2(arguments: tuple[str, ...]) -> None:
     """Usage errors are told apart from failures; a token as an argument is one."""

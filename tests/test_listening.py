@@ -12,8 +12,9 @@ import pytest
 from aiohttp import web
 
 from tentaculo.config.settings import Address, Settings, TlsCertificate
-from tentaculo.listening import Listening, StartError, shown
+from tentaculo.listening import Handed, Listening, StartError, open_log, shown
 from tentaculo.relay.reloading import NotApplied
+from tentaculo.telemetry.metrics import Metrics
 from tests.fakes.client import RawClient
 from tests.relay.conftest import running_fronts
 from tests.relay.front import HEALTH, Front
@@ -155,3 +156,75 @@ async def test_who_is_connected_is_accepted(listening: Listening) -> None:
         assert (await loop.sock_recv(early, 100)).startswith(b"HTTP/1.1 200")
     assert not listening.is_open
     assert not await is_served(address)
+
+
+def listening_socket() -> socket.socket:
+    """Return a socket of a supervisor's."""
+    made = socket.socket()
+    made.bind(("127.0.0.1", 0))
+    made.listen()
+    return made
+
+
+async def test_handed_sockets(front: Front) -> None:
+    """They are served in place of addresses, and outlast whoever served them, with those who wait there."""
+    theirs, later = listening_socket(), listening_socket()
+    handed = Handed([theirs.dup()])
+    listening = Listening(front.listener, web.Application(), patience=0.1, handed=handed)
+    await listening.open(SETTINGS)
+    assert listening.address == theirs.getsockname()
+    assert await is_served(listening.address)
+    elsewhere = replace(SETTINGS, listen=Address("localhost", 0), admin=Address("localhost", 0))
+    await listening.move(SETTINGS, elsewhere, is_wanted=wanted)
+    assert listening.address == theirs.getsockname()
+    handed.hand([later.dup()])
+    await listening.move(SETTINGS, SETTINGS, is_wanted=wanted)
+    assert listening.address == later.getsockname()
+    assert await is_served(listening.address)
+    await listening.leave_main()
+    assert not listening.is_open
+    with socket.create_connection(later.getsockname()) as waiting:
+        accepted, address = later.accept()
+        assert address == waiting.getsockname()
+        accepted.close()
+    await listening.aclose()
+    theirs.close()
+    later.close()
+
+
+def test_sockets_that_nobody_took() -> None:
+    """They are closed, so that their owner's are the last."""
+    unwanted = listening_socket()
+    handed = Handed([unwanted])
+    assert handed.is_full
+    handed.hand(None)
+    assert not handed.is_full
+    assert unwanted.fileno() == -1
+    assert handed.take() is None
+
+
+async def test_connection_to_the_admin_application(front: Front) -> None:
+    """One that was handed over is served; at the end it is closed."""
+    app = web.Application()
+    listening = Listening(front.listener, app, patience=0.1, handed=Handed([listening_socket()]))
+    await listening.open(SETTINGS)
+    loop = asyncio.get_running_loop()
+    for is_open in (True, False):
+        ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            end.setblocking(False)
+        await listening.serve_admin_on(theirs)
+        with ours:
+            if is_open:
+                await loop.sock_sendall(ours, HEALTH)
+                assert (await loop.sock_recv(ours, 100)).startswith(b"HTTP/1.1 404")
+                await listening.aclose()
+            else:
+                assert await loop.sock_recv(ours, 100) == b""
+
+
+def test_log_that_can_not_be_opened(tmp_path: Path) -> None:
+    """One sentence names the file and says why."""
+    settings = replace(SETTINGS, log=replace(SETTINGS.log, file=tmp_path))
+    with pytest.raises(StartError, match=f"the log can't be written to {tmp_path}: Is a directory"):
+        open_log(settings, Metrics(version="1"))

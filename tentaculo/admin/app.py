@@ -20,15 +20,19 @@ def build_app(
     exposition: Exposition,
     api: AdminApi,
     console: Console | None = None,
+    is_live: Callable[[], Awaitable[bool]] | None = None,
 ) -> web.Application:
     """Return the admin application.
 
     `is_ready` says whether the gateway may get traffic, `is_rejected` whether the last edit of its
     configuration was bad, `store_answers` whether tokens can be issued and redeemed; `exposition` returns
-    the metrics' text and its content type.  Without a `console` there is none.
+    the metrics' text and its content type.  Without a `console` there is none; without `is_live` whoever
+    answers lives.
     """
 
     async def live(request: web.Request) -> web.Response:
+        if is_live is not None and not await is_live():
+            return web.json_response({"status": "stuck"}, status=503)
         return web.json_response({"status": "live"})
 
     async def ready(request: web.Request) -> web.Response:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -20,13 +22,14 @@ from tentaculo.access.store import Client, Grant, Terms, TokenRefused, TokenStor
 from tentaculo.admin.api import CHALLENGE, answering, bearer_of
 from tentaculo.admin.console_files import ConsoleFiles
 from tentaculo.admin.console_news import News, Sources
-from tentaculo.admin.console_stream import ConsoleStream
+from tentaculo.admin.console_stream import ConsoleStream, Telling
 from tentaculo.admin.figures import Figures
 from tentaculo.config.settings import Reuse
 from tentaculo.errors import Draining, RouteNotFound, TokenStoreAtLimit, TooManyStreamsHere, Unauthorized
 from tentaculo.relay.problem import RETRY_AFTER
 from tentaculo.relay.relay import Relay
-from tentaculo.telemetry.log_tap import LogTap
+from tentaculo.telemetry.log_tap import LineQueue, LogTap
+from tentaculo.telemetry.logs import Logs
 
 MOST_STREAMS = 8
 MOST_TOKENS = 1000
@@ -38,25 +41,54 @@ _ROUTE = "console"
 _ANYONE = Client(binding=None, agent="", address="")
 
 
-class Console:
-    """The console of one relay.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """What a console shows, and whom it lets in.
 
-    `problems` returns those of the last rejected edit, `census` has the valid tokens counted; `clock` is
-    that of the console's own tokens.
+    `admin_digest` returns the admin token's, None without one; `news` those for one console, of which the
+    log's come with the queue.  Without `tells` the log does not hear of who looks.
     """
 
-    def __init__(
-        self,
-        relay: Relay,
-        *,
-        problems: Callable[[], Sequence[str]],
-        census: Callable[[], Awaitable[None]],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._relay = relay
+    logs: Logs
+    admin_digest: Callable[[], bytes | None]
+    news: Callable[[LineQueue], AbstractAsyncContextManager[Telling]]
+    clock: Callable[[], float] = time.monotonic
+    tells: bool = True
+
+
+def behind_relay(
+    relay: Relay,
+    *,
+    problems: Callable[[], Sequence[str]],
+    census: Callable[[], Awaitable[None]],
+    tells: bool = True,
+) -> Behind:
+    """Return what a console of one relay shows.
+
+    `problems` returns those of the last rejected edit, `census` has the valid tokens counted.
+    """
+    sources = Sources(relay, Figures(relay, census), problems)
+
+    @asynccontextmanager
+    async def news(lines: LineQueue) -> AsyncIterator[Telling]:
+        yield News(sources, lines)
+
+    return Behind(
+        logs=relay.logs,
+        admin_digest=lambda: relay.snapshot.settings.admin_digest,
+        news=news,
+        clock=relay.clock,
+        tells=tells,
+    )
+
+
+class Console:
+    """One console for whoever has the admin token; `clock` is that of its own tokens."""
+
+    def __init__(self, behind: Behind, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._behind = behind
         self._tokens = EphemeralTokens(MemoryStore(clock=clock, max_tokens=MOST_TOKENS), _Uncounted())
-        self._sources = Sources(relay, Figures(relay, census), problems)
-        self._tap = LogTap(relay.logs)
+        self._tap = LogTap(behind.logs)
         self._files = ConsoleFiles(lambda: self._holder() is not None)
         self._open = 0
         self._closing = asyncio.Event()
@@ -115,20 +147,23 @@ class Console:
         return holder
 
     async def _stream(self, request: web.Request, holder: str) -> web.StreamResponse:
-        log, client, began_at = self._relay.logs.logger, request.remote, self._relay.clock()
+        log, client, began_at = self._behind.logs.logger, request.remote, self._behind.clock()
         stream = ConsoleStream(request, lambda: self._end_reason(holder), self._closing)
         reason = "draining"  # where it is cancelled
         with self._tap.listen() as lines:
-            log.info("console.opened", client=client)
+            if self._behind.tells:
+                log.info("console.opened", client=client)
             try:
-                reason = await stream.run(News(self._sources, lines))
+                async with self._behind.news(lines) as news:
+                    reason = await stream.run(news)
             except Exception as fault:  # no second answer may be written into the stream
                 reason = "failed"
                 log.error("console.failed", exc_info=fault)
                 stream.abort()
             finally:
-                seconds = round(self._relay.clock() - began_at, 3)
-                log.info("console.ended", client=client, end_reason=reason, seconds=seconds)
+                seconds = round(self._behind.clock() - began_at, 3)
+                if self._behind.tells:
+                    log.info("console.ended", client=client, end_reason=reason, seconds=seconds)
         return stream.response
 
     def _end_reason(self, holder: str) -> str | None:
@@ -138,7 +173,7 @@ class Console:
 
     def _holder(self) -> str | None:
         """Return who the admin token now proves, None without one."""
-        digest = self._relay.snapshot.settings.admin_digest
+        digest = self._behind.admin_digest()
         return None if digest is None else fingerprint(digest)
 
     async def _close(self, app: Any) -> None:

@@ -9,17 +9,25 @@ import asyncio
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse
 
-from tentaculo.admin.console_news import News
+from tentaculo.admin.console_news import NamedEvent
 from tentaculo.telemetry.log_tap import unheard
 
 TICK_SECONDS = 0.2
 BEAT_SECONDS = 15.0
 RETRY_MILLISECONDS = 2000
 SLOW_SECONDS = 10.0
+
+
+class Telling(Protocol):
+    """What has news for one console."""
+
+    async def take(self) -> list[NamedEvent]:
+        """Return the events since the last time, each with its name and JSON."""
 
 
 class ConsoleStream:
@@ -40,7 +48,7 @@ class ConsoleStream:
         del self.response.headers["Connection"]  # it would say that the connection goes on
         self.response.force_close()
 
-    async def run(self, news: News) -> str:
+    async def run(self, news: Telling) -> str:
         """Send the news, and return why the stream has ended."""
         try:
             with unheard():
@@ -57,7 +65,7 @@ class ConsoleStream:
         if self._request.transport is not None:
             self._request.transport.abort()
 
-    async def _tell(self, news: News) -> str:
+    async def _tell(self, news: Telling) -> str:
         clock = asyncio.get_running_loop().time
         taken_at = clock()
         while True:

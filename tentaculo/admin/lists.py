@@ -81,7 +81,7 @@ class Lists:
         Of more than the limit they are the newest; `total` is how many there are.
         """
         query = _read_query(request, "route", "principal", "limit")
-        limit = _limit_of(query)
+        limit = limit_of(query)
         now = self._relay.clock()
         found = await self._found(_wanted_of(query))
         return await _listed(
@@ -201,7 +201,8 @@ def _wanted_of(query: dict[str, str]) -> Wanted:
     return Wanted(query.get("route"), query.get("principal"))
 
 
-def _limit_of(query: dict[str, str]) -> int:
+def limit_of(query: dict[str, str]) -> int:
+    """Return how many streams are asked for at most; raises BadRequest for what is no such number."""
     text = query.get("limit", str(MOST_STREAMS))
     if not (text.isascii() and text.isdecimal() and len(text) <= LONGEST_COUNT):
         raise BadRequest("limit")

@@ -110,7 +110,8 @@ def admin_schemes() -> dict[str, Any]:
 
 def _probes() -> Paths:
     live = answer("It lives", record({"status": one_of(["live"])}))
-    yield "/live", "get", operation("live", "Whether the process is not stuck", {200: live})
+    stuck = answer("One of several workers does not answer", record({"status": one_of(["stuck"])}))
+    yield "/live", "get", operation("live", "Whether no process is stuck", {200: live, 503: stuck})
     ready = record(
         {
             "status": one_of(["ready", "degraded"]),

@@ -29,13 +29,15 @@ class RouteDraft:
 class Draft:
     """The sections, less what is `unclear`: paths that have a problem and were left out.
 
-    `directory` is the configuration file's: relative file names start there.
+    `directory` is the configuration file's: relative file names start there.  `workers` is how many
+    processes are to serve it.
     """
 
     file: FileSection
     document: Document
     directory: Path
     unclear: frozenset[YamlPath] = frozenset()
+    workers: int = 1
 
     def is_clear(self, *path: str | int) -> bool:
         """Whether a path was read without a problem; what was not given is clear."""

@@ -21,13 +21,13 @@ from tentaculo.config.shape import read_shape
 from tentaculo.config.tree import Document
 
 
-def load(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
+def load(path: Path, environ: Mapping[str, str] | None = None, *, workers: int = 1) -> Settings:
     """Return the settings of a file; `environ` is the process's own unless given.
 
-    Raises ConfigError with all that is wrong.
+    `workers` is how many processes are to serve it.  Raises ConfigError with all that is wrong.
     """
     before = mark_of(path.absolute())
-    return _load(_read(path), before, path, environ)
+    return _load(_read(path), before, path, environ, workers=workers)
 
 
 def load_text(text: str, *, source: Path, environ: Mapping[str, str] | None = None) -> Settings:
@@ -38,13 +38,15 @@ def load_text(text: str, *, source: Path, environ: Mapping[str, str] | None = No
     return _load(text, mark_of(source.absolute()), source, environ)
 
 
-def _load(text: str, mark: FileMark, source: Path, environ: Mapping[str, str] | None) -> Settings:
+def _load(
+    text: str, mark: FileMark, source: Path, environ: Mapping[str, str] | None, *, workers: int = 1
+) -> Settings:
     """Load a text; `mark` is that of its file before it was read."""
     tree, problems = read_tree(text, str(source))
     filled = substitute(tree, os.environ if environ is None else environ)
     document, missing = filled.document, filled.findings
     file, misshapen, left_out = read_shape(document, (finding.path for finding in missing))
-    draft = Draft(file, document, source.parent, left_out)
+    draft = Draft(file, document, source.parent, left_out, workers)
     _, *named = named_files(draft, source)
     files = first_marks((mark, *filled.files, *map(mark_of, named)))  # before any of them is read
     digests = collect_digests(draft)

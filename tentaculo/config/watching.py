@@ -73,7 +73,7 @@ class Watch:
             async for _ in awatch(
                 *folders_of(files),
                 recursive=False,
-                step=20,
+                step=50,
                 debounce=50,
                 rust_timeout=round(self._look_seconds * 1000),
                 yield_on_timeout=True,

@@ -13,6 +13,8 @@ import weakref
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from structlog.typing import FilteringBoundLogger
+
 from tentaculo.config.file_marks import FileMark
 from tentaculo.config.outline import Changes, changes
 from tentaculo.config.problems import ConfigError
@@ -45,7 +47,7 @@ class Reloader:
     """Reloads one relay's configuration, one reload after another.
 
     `load` reads it and `build` compiles it, both in another thread; `apply` does what else is to be done
-    with new settings, before they count.
+    with new settings, before they count.  Without `tells` the log hears of it from whoever asked.
     """
 
     def __init__(
@@ -56,12 +58,14 @@ class Reloader:
         build: Callable[[Settings, Snapshot], Snapshot],
         apply: Callable[[Settings], Awaitable[None]],
         grace_seconds: float = GRACE_SECONDS,
+        tells: bool = True,
     ) -> None:
         self._relay = relay
         self._load = load
         self._build = build
         self._apply = apply
         self._grace_seconds = grace_seconds
+        self._tells = tells
         self._one_at_a_time = asyncio.Lock()
         self._graces: set[asyncio.TimerHandle] = set()
         self.problems: tuple[str, ...] = ()
@@ -118,7 +122,8 @@ class Reloader:
     def _rejected(self, problems: tuple[str, ...]) -> Reloaded:
         self.problems = problems
         self._relay.metrics.reloaded("rejected")
-        self._relay.logs.logger.error("config.rejected", problems=list(problems))
+        if self._tells:
+            self._relay.logs.logger.error("config.rejected", problems=list(problems))
         return Reloaded(None, problems)
 
     async def _swap(self, snapshot: Snapshot, found: Changes) -> Reloaded:
@@ -127,9 +132,8 @@ class Reloader:
         relay.snapshot = snapshot
         self.problems = ()
         relay.metrics.reloaded("applied")
-        relay.logs.logger.info("config.reloaded", **_told(found))
-        if found.fixed:
-            relay.logs.logger.warning("config.needs_restart", keys=list(found.fixed))
+        if self._tells:
+            tell(relay.logs.logger, found)
         relay.end_revoked()
         if found.routes.gone:
             self._end_removed_later()
@@ -180,6 +184,13 @@ def _grow_old() -> None:
     """
     gc.freeze()
     gc.unfreeze()
+
+
+def tell(logger: FilteringBoundLogger, found: Changes) -> None:
+    """Log a reload that was put into effect."""
+    logger.info("config.reloaded", **_told(found))
+    if found.fixed:
+        logger.warning("config.needs_restart", keys=list(found.fixed))
 
 
 def _told(found: Changes) -> dict[str, object]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from tentaculo.config.settings import LogSettings
 from tentaculo.telemetry.log_file import LogFile
+from tentaculo.telemetry.log_turns import NO_TURNS, Turns
 from tentaculo.telemetry.log_writer import LogWriter
 from tentaculo.telemetry.logs import Logs
 
@@ -14,7 +15,10 @@ STDOUT = 1
 
 
 class LogOutput:
-    """`logs` is what events go to; `sink`, where given, gets the lines.  Raises OSError for a bad file."""
+    """`logs` is what events go to; `sink`, where given, gets the lines.
+
+    `turns` are those of all processes that write to the same place.  Raises OSError for a bad file.
+    """
 
     def __init__(
         self,
@@ -23,6 +27,7 @@ class LogOutput:
         secret_names: Iterable[str],
         on_dropped: Callable[[int], None],
         sink: Callable[[bytes], None] | None = None,
+        turns: Turns = NO_TURNS,
     ) -> None:
         self._writer: LogWriter | None = None
         terminal = False
@@ -33,6 +38,7 @@ class LogOutput:
                 notice=self._dropped_line,
                 unopened=self._unopened_line,
                 on_dropped=on_dropped,
+                turns=turns,
             )
             sink, terminal = self._writer.write, file is None and os.isatty(STDOUT)
         self.logs = Logs(settings, sink, terminal=terminal, colors=terminal, secret_names=secret_names)

@@ -18,6 +18,7 @@ from tentaculo.telemetry.stream_metrics import StreamFamilies, StreamMetrics
 from tentaculo.telemetry.tallies import OTHER, Tallies, Tally
 from tentaculo.telemetry.token_metrics import TokenMetrics, shown_total
 from tentaculo.telemetry.upstream_metrics import UpstreamMetrics
+from tentaculo.telemetry.worker_metrics import WorkerMetrics
 
 FAULT_KINDS = frozenset(
     {
@@ -42,6 +43,7 @@ class Metrics:
         Info("tentaculo_build", "The version that runs", registry=own).info({"version": version})
         self.tokens = TokenMetrics(own)
         self.upstreams = UpstreamMetrics(own)
+        self.workers = WorkerMetrics(own)
         self._tallies = Tallies()
         self._tallies.show_in(own)
         self._streams = StreamFamilies(own)

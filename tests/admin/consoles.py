@@ -13,7 +13,7 @@ from aiohttp import web
 
 from tentaculo.admin.api import AdminApi
 from tentaculo.admin.app import build_app
-from tentaculo.admin.console import Console
+from tentaculo.admin.console import Console, behind_relay
 from tentaculo.admin.listener import AdminRunner
 from tests.admin.stacks import ADMIN_TOKEN, ROUTES, configuration
 from tests.fakes.client import Fields, RawClient, request, told
@@ -78,7 +78,7 @@ class Consoles:
         self.censuses = 0
         self.on_census: Callable[[], object] = lambda: None
         self.console = Console(
-            front.relay, problems=lambda: self.problems, census=self._census, clock=self.clock
+            behind_relay(front.relay, problems=lambda: self.problems, census=self._census), clock=self.clock
         )
         self._clients: list[RawClient] = []
         self.runner = AdminRunner(self._app(), patience=PATIENCE)

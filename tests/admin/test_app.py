@@ -22,6 +22,7 @@ class Facts:
     """What the application asks for."""
 
     def __init__(self) -> None:
+        self.live = True
         self.ready = True
         self.rejected = False
         self.store_answers = True
@@ -30,6 +31,10 @@ class Facts:
     def is_ready(self) -> bool:
         """Say whether the gateway may get traffic."""
         return self.ready
+
+    async def is_live(self) -> bool:
+        """Say whether nobody is stuck."""
+        return self.live
 
     def is_rejected(self) -> bool:
         """Say whether the last edit was bad."""
@@ -66,6 +71,7 @@ async def call(facts: Facts) -> AsyncIterator[Call]:
         app = build_app(
             is_ready=facts.is_ready,
             is_rejected=facts.is_rejected,
+            is_live=facts.is_live,
             store_answers=facts.store_is_there,
             exposition=facts.exposition,
             api=AdminApi(
@@ -86,6 +92,14 @@ async def call(facts: Facts) -> AsyncIterator[Call]:
             return reply
 
         yield make
+
+
+async def test_stuck(facts: Facts, call: Call) -> None:
+    """Who answers for others says that one of them does not."""
+    facts.live = False
+    reply = await call("/live")
+    assert (reply.status, reply.body) == (503, b'{"status": "stuck"}')
+    assert (await call("/ready")).status == 200
 
 
 @pytest.mark.parametrize(

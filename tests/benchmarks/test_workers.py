@@ -61,7 +61,7 @@ def test_goal() -> None:
 
 def test_a_short_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Real gateways of one, two and four workers, with stand-ins for backend and load."""
-    put_programs(tmp_path)
+    put_programs(tmp_path, made=400, claimed=400)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("PYTHONPATH", str(PROJECT))
     (result,) = run(asked(add_options), lambda text: None)

@@ -19,11 +19,13 @@ from tests.functional.backlog import FullBacklog
 from tests.functional.editing import EditedGateway
 from tests.functional.process import GatewayProcess
 from tests.functional.running import RunningGateway
+from tests.functional.workers import WorkersProcess
 
 LIMIT = 4 * 1024 * 1024
 StartGateway = Callable[[str], Awaitable[RunningGateway]]
 StartEdited = Callable[[str], Awaitable[EditedGateway]]
 StartInstance = Callable[[str], Awaitable[GatewayProcess]]
+StartWorkers = Callable[[str], Awaitable[WorkersProcess]]
 
 
 class StartUpstream(Protocol):
@@ -142,6 +144,22 @@ async def start_instance(tmp_path: Path) -> AsyncIterator[StartInstance]:
             file = next(files)
             file.write_text(text)
             process = await GatewayProcess.launch(file)
+            stack.push_async_callback(process.kill)
+            await process.started()
+            return process
+
+        yield start
+
+
+@pytest.fixture
+async def start_workers(tmp_path: Path) -> AsyncIterator[StartWorkers]:
+    """Start gateways of two worker processes from YAML text; each is gone after the test."""
+    async with AsyncExitStack() as stack:
+
+        async def start(text: str) -> WorkersProcess:
+            file = tmp_path / "tentaculo.yaml"
+            file.write_text(text)
+            process = await WorkersProcess.launch_workers(file)
             stack.push_async_callback(process.kill)
             await process.started()
             return process

@@ -29,7 +29,7 @@ class GatewayProcess:
         self.admin_port = 0
 
     @classmethod
-    async def launch(cls, configuration: Path) -> GatewayProcess:
+    async def launch(cls, configuration: Path, *arguments: str) -> GatewayProcess:
         """Start the process, without waiting for anything."""
         environ = {**os.environ, "PYTHONUNBUFFERED": "1"}
         process = await asyncio.create_subprocess_exec(
@@ -39,6 +39,7 @@ class GatewayProcess:
             "serve",
             "--config",
             str(configuration),
+            *arguments,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=environ,

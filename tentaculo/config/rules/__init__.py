@@ -18,10 +18,12 @@ from tentaculo.config.rules.principals import principal_faults
 from tentaculo.config.rules.routes import route_faults
 from tentaculo.config.rules.streams import stream_faults
 from tentaculo.config.rules.upstreams import upstream_faults
+from tentaculo.config.rules.workers import worker_faults
 
 _RULES = (
     missing_keys,
     listener_faults,
+    worker_faults,
     own_path_faults,
     file_faults,
     principal_faults,
