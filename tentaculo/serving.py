@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import os
 import resource
@@ -24,6 +25,9 @@ from tentaculo.relay.tls import ignore_undecodable_names
 GARBAGE_THRESHOLD = 50_000  # exchanges leave no cycles; the default would look for some many times a second
 RESERVED_DESCRIPTORS = 64
 STDERR = 2
+# glibc's mallopt(3): what is kept free at the top of the heap, what is asked for more than is needed, and from where
+# on an allocation is a mapping of its own, in bytes.
+HEAP_OPTIONS = {-1: 16 << 20, -2: 1 << 20, -3: 4 << 20}
 
 
 def run(settings: Settings, load: Callable[[], Settings]) -> int:
@@ -84,7 +88,7 @@ def report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 
 
 def prepare_process(settings: Settings) -> None:
-    """No core dumps, which would hold secrets; as many descriptors as the limits may need.
+    """No core dumps, which would hold secrets; as many descriptors as the limits may need; a steady heap.
 
     Closed standard descriptors are opened on nothing, or sockets would get their numbers.
     """
@@ -99,3 +103,15 @@ def prepare_process(settings: Settings) -> None:
     if soft < wanted:
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    keep_heap()
+
+
+def keep_heap() -> None:
+    """Have freed memory stay for the next buffer, where the C library is glibc.
+
+    It would give the end of the heap back to the system and take it again for each piece of a large body.
+    """
+    with suppress(AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        for option, size in HEAP_OPTIONS.items():
+            mallopt(option, size)

@@ -17,7 +17,6 @@ from tentaculo.relay.reply_head import (
     check_stream_reply,
     is_encoded,
     is_event_stream,
-    status_line,
     without_length,
 )
 from tentaculo.upstream.connection import Ask, UpstreamConnection
@@ -78,25 +77,34 @@ class Answer(Delivery):
         """Pass a 1xx on; HTTP/1.0 has none."""
         if self._recipient.http10:
             return
-        fields = sort_response_fields(head.fields, self._plan.response_names)
-        self._write(b"".join((status_line(head), *without_length(fields.kept), b"\r\n")))
+        fields = sort_response_fields(head.names, head.lines, self._plan.response_names)
+        self._write(b"\r\n".join([head.status_line, *without_length(fields.kept), b"", b""]))
 
-    def reply_received(self, head: ReplyHead | None, parts: list[bytes], *, ended: bool) -> None:
+    def reply_received(self, head: ReplyHead | None, body: bytes, framed: bytes, *, ended: bool) -> None:
         """Write what one read brought."""
-        out: list[bytes] = []
+        lines: list[bytes] = []
         if head is not None:
             try:
-                out.append(self._begin(head))
+                lines = self._begin(head)
             except GatewayError as error:
                 self.detach()
                 self.finish(error)
                 return
-        if parts and self._tracker is not None:
-            parts = self._track(self._tracker, parts)
-        if parts or (ended and self.chunked):
-            self._frame(out, parts, ended=ended)
-        if out:
-            self._write(out[0] if len(out) == 1 else b"".join(out))
+        tracker = self._tracker
+        if tracker is not None and body:
+            tracker.feed(body)
+            if self._awaits_event and tracker.events:
+                self._note_first_event()
+            if self._bom is not None:
+                body, framed = self._without_bom(self._bom, body), b""
+        self.bytes_out += len(body)
+        if self.chunked:
+            body = framed or self._in_chunks(body, ended=ended)
+        if lines:
+            lines[-1] += body
+            body = b"\r\n".join(lines)
+        if body:
+            self._write(body)
         if ended:
             self._upstream = None
             self.finish()
@@ -106,35 +114,26 @@ class Answer(Delivery):
         self._upstream = None
         self.finish(error)
 
-    def _track(self, tracker: EventTracker, parts: list[bytes]) -> list[bytes]:
-        for part in parts:
-            tracker.feed(part)
-        if self._awaits_event and tracker.events:
-            self._awaits_event = False
-            if self._watch is not None:
-                self._watch.first_event()
-        if self._bom is None:
-            return parts
-        parts = [self._bom.feed(part) for part in parts]
-        if self._bom.done:
-            self._bom = None
-        return parts
+    def _note_first_event(self) -> None:
+        self._awaits_event = False
+        if self._watch is not None:
+            self._watch.first_event()
 
-    def _frame(self, out: list[bytes], parts: list[bytes], *, ended: bool) -> None:
-        if not self.chunked:
-            out += parts
-            self.bytes_out += sum(map(len, parts))
-            return
-        size = sum(map(len, parts))
-        self.bytes_out += size
-        if size:
-            out += (b"%x\r\n" % size, *parts, b"\r\n")
-        if ended:
-            out.append(LAST_CHUNK)
+    def _without_bom(self, bom: WithoutBom, body: bytes) -> bytes:
+        body = bom.feed(body)
+        if bom.done:
+            self._bom = None
+        return body
+
+    def _in_chunks(self, body: bytes, *, ended: bool) -> bytes:
+        if not ended:
+            return chunk(body) if body else b""
+        return chunk(body) + LAST_CHUNK if body else LAST_CHUNK
 
     # The head.
 
-    def _begin(self, head: ReplyHead) -> bytes:
+    def _begin(self, head: ReplyHead) -> list[bytes]:
+        """Return the lines of the client's head; the last is the beginning of what follows it."""
         streaming = head.status == 200 and is_event_stream(head.content_type)
         if self._plan.is_stream_only:
             if head.status >= 400 and self._watch is not None:
@@ -152,11 +151,11 @@ class Answer(Delivery):
             self.keep_alive = False  # the rest of the body may never come
         self._is_open_ended = head.framing is Framing.CHUNKED or head.framing is Framing.CLOSE
         framing = self._framing(open_ended=self._is_open_ended)
-        fields = sort_response_fields(head.fields, self._plan.response_names)
+        fields = sort_response_fields(head.names, head.lines, self._plan.response_names)
         kept = fields.kept if head.status != NO_CONTENT else without_length(fields.kept)
         added = self._added(fields.seen, streaming=streaming)
         greeting = self._greet() if self.is_stream and not is_encoded(head) else b""
-        return b"".join((status_line(head), *kept, framing, added, b"\r\n", greeting))
+        return [head.status_line, *kept, framing + added, greeting]
 
     def _wait_for_events(self) -> None:
         """Let a stream be silent for as long as its route says."""

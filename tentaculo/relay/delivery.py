@@ -6,7 +6,7 @@ It knows the client's transport and how to frame for it; it knows nothing of ups
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Protocol
 
 from tentaculo.errors import GatewayError
@@ -164,7 +164,7 @@ class Delivery:
             return line + b"Connection: close\r\n"
         return line + b"Connection: keep-alive\r\n" if http10 else line
 
-    def _added(self, seen: set[Meaning], *, streaming: bool) -> bytes:
+    def _added(self, seen: Set[Meaning], *, streaming: bool) -> bytes:
         """Return the lines that the gateway adds, where the upstream has not `seen` to them itself."""
         to = self._recipient
         return added_lines(self._plan, seen, streaming=streaming, request_id=to.request_id, extra=to.extra)

@@ -9,16 +9,16 @@ answered here, since aiohttp would echo them.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import hdrs, web
 from aiohttp.http import RawRequestMessage
-from aiohttp.http_exceptions import LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
 from tentaculo.errors import BadRequest, GatewayError, HeadersTooLarge, RequestTimeout, TargetTooLong
-from tentaculo.relay.request import Request
+from tentaculo.relay.heads import fault_of
+from tentaculo.relay.request import DirectExchange, Request
 from tentaculo.relay.timed import TimedConnection
 from tentaculo.wire.chunks import ChunkedEnd
 from tentaculo.wire.headers import LENGTH_DIGITS
@@ -30,16 +30,6 @@ HEAD_END = b"\r\n\r\n"
 BARE_ENDS = (b"\n\n", b"\n\r\n")
 PROTOCOL = b"HTTP/"
 QUEUE_LIMIT = 16  # aiohttp goes on reading when its queue is down to this
-
-
-class DirectExchange(Protocol):
-    """An exchange that goes on without a task."""
-
-    def begin(self) -> None:
-        """Do all that needs no waiting; ends in `exchange_over` or `hand_over`, now or later."""
-
-    def client_left(self) -> None:
-        """Stop: there is nobody to answer."""
 
 
 class DownstreamConnection(TimedConnection):
@@ -356,13 +346,4 @@ class DownstreamConnection(TimedConnection):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer a request that could not be parsed; `message` would echo it and is not used."""
-        return self.listener.malformed(self, self._fault_of(exc))
-
-    def _fault_of(self, exc: BaseException | None) -> GatewayError:
-        if isinstance(exc, GatewayError):
-            return exc
-        if isinstance(exc, LineTooLong):
-            return TargetTooLong("line") if exc.args[1] == self.max_line_size else HeadersTooLarge("field")
-        if exc is not None and "Too many headers" in str(exc):
-            return HeadersTooLarge("fields")
-        return BadRequest(type(exc).__name__)
+        return self.listener.malformed(self, fault_of(exc, self.max_line_size))

@@ -10,8 +10,10 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import httptools
+from aiohttp.http_exceptions import LineTooLong
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from tentaculo.errors import BadRequest, GatewayError, HeadersTooLarge, TargetTooLong
 from tentaculo.wire.headers import Field
 
 MOST_FIELDS: Final = 100
@@ -116,6 +118,17 @@ def head_of(message: Any) -> RequestHead:
     return head
 
 
+def fault_of(exc: BaseException | None, longest_line: int) -> GatewayError:
+    """Return what is wrong with a head that aiohttp's parser refused; `longest_line` is its limit."""
+    if isinstance(exc, GatewayError):
+        return exc
+    if isinstance(exc, LineTooLong):
+        return TargetTooLong("line") if exc.args[1] == longest_line else HeadersTooLarge("field")
+    if exc is not None and "Too many headers" in str(exc):
+        return HeadersTooLarge("fields")
+    return BadRequest(type(exc).__name__)
+
+
 class HeadReader:
     """Reads ordinary heads of at most `limit` bytes, with llhttp; remembers the names that it has judged."""
 
@@ -141,7 +154,7 @@ class HeadReader:
         if len(data) > self._limit or not data.endswith(HEAD_END) or not data.isascii():
             return None
         end = data.find(b"\r\n")
-        if data[end - 9 : end] != VERSION:  # the parser would take RTSP and ICE for HTTP
+        if data[max(0, end - 9) : end] != VERSION:  # the parser would take RTSP and ICE for HTTP
             return None
         try:
             self._parser.feed_data(data)

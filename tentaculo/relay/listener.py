@@ -12,11 +12,11 @@ from aiohttp.web_protocol import RequestHandler
 
 from tentaculo.config.settings import Limits, Network
 from tentaculo.errors import GatewayError, TooManyConnections
-from tentaculo.relay.downstream import DirectExchange, DownstreamConnection
+from tentaculo.relay.downstream import DownstreamConnection
 from tentaculo.relay.handshake import Handshake
 from tentaculo.relay.heads import HeadReader
 from tentaculo.relay.problem import RETRY_AFTER
-from tentaculo.relay.request import Request
+from tentaculo.relay.request import DirectExchange, Request
 from tentaculo.relay.response import CLOSE
 from tentaculo.relay.timed import TimedConnection
 from tentaculo.relay.tls import ServerTls
@@ -48,7 +48,7 @@ class Listener(web.Server):
 
     max_fields = 256
     lingering_seconds = 5.0
-    read_buffer = 64 * 1024
+    read_buffer = 256 * 1024  # what the event loop reads at a time: less stops and starts reading for each
 
     def __init__(
         self,

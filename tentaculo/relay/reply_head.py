@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from tentaculo.errors import NotAnEventStream, UpstreamRedirect
 from tentaculo.relay.plan import RoutePlan
 from tentaculo.upstream.reply import ReplyHead
@@ -18,7 +20,7 @@ def is_event_stream(content_type: bytes) -> bool:
 
 def is_encoded(head: ReplyHead) -> bool:
     """Whether the body is compressed or the like, so that nothing can be read in it or added to it."""
-    return any(name.lower() == b"content-encoding" for name, _ in head.fields)
+    return any(name.lower() == b"content-encoding" for name in head.names)
 
 
 def check_stream_reply(head: ReplyHead, method: str, *, streaming: bool) -> None:
@@ -37,13 +39,8 @@ def check_stream_reply(head: ReplyHead, method: str, *, streaming: bool) -> None
     raise NotAnEventStream(str(status))
 
 
-def status_line(head: ReplyHead) -> bytes:
-    """Return the first line of a reply, in the gateway's own version."""
-    return b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)
-
-
 def added_lines(
-    plan: RoutePlan, seen: set[Meaning], *, streaming: bool, request_id: str, extra: bytes
+    plan: RoutePlan, seen: Set[Meaning], *, streaming: bool, request_id: str, extra: bytes
 ) -> bytes:
     """Return the lines that the gateway adds, where the upstream has not `seen` to them itself."""
     added = plan.response_lines + extra
@@ -61,10 +58,6 @@ def added_lines(
     return added if Meaning.VARY in seen else added + plan.vary_line
 
 
-def without_length(kept: list[bytes]) -> list[bytes]:
-    """Drop `Content-Length` from lines of name, colon, value, end: 1xx and 204 must not have it.
-
-    See RFC 9110 section 8.6.
-    """
-    names = kept[::4]
-    return [piece for at, piece in enumerate(kept) if names[at // 4].lower() != b"content-length"]
+def without_length(lines: list[bytes]) -> list[bytes]:
+    """Drop `Content-Length` from lines of fields: 1xx and 204 must not have it (RFC 9110 section 8.6)."""
+    return [line for line in lines if not line.lower().startswith(b"content-length:")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
@@ -16,6 +16,16 @@ if TYPE_CHECKING:
 
 
 _NOTHING: Final = EMPTY_PAYLOAD
+
+
+class DirectExchange(Protocol):
+    """An exchange that goes on without a task."""
+
+    def begin(self) -> None:
+        """Do all that needs no waiting; ends in `exchange_over` or `hand_over`, now or later."""
+
+    def client_left(self) -> None:
+        """Stop: there is nobody to answer."""
 
 
 class Request:

@@ -19,7 +19,6 @@ from tentaculo.relay.reply_head import (
     check_stream_reply,
     is_encoded,
     is_event_stream,
-    status_line,
 )
 from tentaculo.relay.request_head import request_head
 from tentaculo.relay.shared_stream import SharedStream
@@ -177,13 +176,13 @@ class SharedSource:
     def interim_received(self, head: ReplyHead) -> None:
         """Take a 1xx head, which means nothing here."""
 
-    def reply_received(self, head: ReplyHead | None, parts: list[bytes], *, ended: bool) -> None:
+    def reply_received(self, head: ReplyHead | None, body: bytes, framed: bytes, *, ended: bool) -> None:
         """Take what one read brought."""
         try:
             if head is not None:
                 self._begin(head)
-            if parts and self._upstream is not None:
-                self._take(parts)
+            if body and self._upstream is not None:
+                self._take(body)
         except GatewayError as error:
             self._end(error)
             return
@@ -227,13 +226,13 @@ class SharedSource:
         self._log("info", "shared_stream.reopened" if again else "shared_stream.opened")
 
     def _shared_head(self, head: ReplyHead) -> SharedHead:
-        fields = sort_response_fields(head.fields, self._sharing.response_names)
-        return SharedHead(head.status, status_line(head), b"".join(fields.kept), fields.seen)
+        fields = sort_response_fields(head.names, head.lines, self._sharing.response_names)
+        return SharedHead(head.status, [head.status_line, *fields.kept], fields.seen)
 
-    def _take(self, parts: list[bytes]) -> None:
+    def _take(self, body: bytes) -> None:
         self._has_spoken = True
         try:
-            blocks = self._splitter.feed(parts[0] if len(parts) == 1 else b"".join(parts))
+            blocks = self._splitter.feed(body)
         except EventTooLarge:
             self._is_over = True  # it would come again, and again be too large
             raise UpstreamProtocolError("event_too_large") from None

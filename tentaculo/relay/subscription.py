@@ -6,7 +6,7 @@ lags: nothing more is written to it than its connection holds already, and it go
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import TYPE_CHECKING
 
 from tentaculo.errors import GatewayError
@@ -25,12 +25,11 @@ CATCH_UP_BYTES = 64 * 1024
 class SharedHead:
     """An upstream's head as all clients of a shared stream get it; `seen` is which fields `lines` hold."""
 
-    __slots__ = ("lines", "seen", "status", "status_line")
+    __slots__ = ("lines", "seen", "status")
 
-    def __init__(self, status: int, status_line: bytes, lines: bytes, seen: set[Meaning]) -> None:
+    def __init__(self, status: int, lines: list[bytes], seen: Set[Meaning]) -> None:
         self.status = status
-        self.status_line = status_line
-        self.lines = lines
+        self.lines = b"".join([line + b"\r\n" for line in lines])
         self.seen = seen
 
 
@@ -100,7 +99,7 @@ class Subscription(Delivery):
         length = b"Content-Length: 0\r\n" if empty else b""
         framing = self._framing(open_ended=self.is_stream)
         added = self._added(head.seen, streaming=self.is_stream)
-        self._write(b"".join((head.status_line, head.lines, length, framing, added, b"\r\n")))
+        self._write(b"".join((head.lines, length, framing, added, b"\r\n")))
         if not self.is_stream:
             self.finish()
         return self.is_stream

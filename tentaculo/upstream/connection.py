@@ -207,7 +207,7 @@ class UpstreamConnection:
     def _cut(self, sink: ReplySink, exc: Exception | None) -> None:
         parser = self._parser
         if parser.head_done and parser.head.framing is Framing.CLOSE and exc is None:
-            sink.reply_received(None, [], ended=True)
+            sink.reply_received(None, b"", b"", ended=True)
         elif not parser.untouched:
             sink.reply_failed(UpstreamProtocolError("cut"))
         else:
@@ -240,18 +240,18 @@ class UpstreamConnection:
             return
         self.active_at = now = self._deadlines.clock()
         try:
-            parser.feed(data)
+            body = parser.feed(data)
         except GatewayError as error:
             self._fail(error)
             return
         if self._ask is None:  # the sink gave up on an interim reply
             return
         if parser.ended:
-            self._finish(ask)
+            self._finish(ask, body)
         elif parser.head_done:
             self._restart_timer(now)
-            head, parts = parser.take()
-            ask.sink.reply_received(head, parts, ended=False)
+            framed = data if parser.is_framed else b""
+            ask.sink.reply_received(parser.take_head(), body, framed, ended=False)
 
     def _restart_timer(self, now: float) -> None:
         """Give the upstream its full time again, for whatever is awaited of it now."""
@@ -266,11 +266,10 @@ class UpstreamConnection:
         if self._ask is not None:
             self._ask.sink.interim_received(head)
 
-    def _finish(self, ask: Ask) -> None:
+    def _finish(self, ask: Ask, body: bytes) -> None:
         self._ask = None
         self.served += 1
-        head, parts = self._parser.take()
-        ask.sink.reply_received(head, parts, ended=True)
+        ask.sink.reply_received(self._parser.take_head(), body, b"", ended=True)
         # Who answered before it was asked may answer once more, and that would be the next one's reply.
         if self._parser.reusable and not (self._uploading or self._answered_early) and self.is_open:
             self.resume_reading()

@@ -113,7 +113,7 @@ class _StatusSink:
     def interim_received(self, head: ReplyHead) -> None:
         """Take a 1xx head, which means nothing here."""
 
-    def reply_received(self, head: ReplyHead | None, parts: list[bytes], *, ended: bool) -> None:
+    def reply_received(self, head: ReplyHead | None, body: bytes, framed: bytes, *, ended: bool) -> None:
         """Take what one read brought."""
         if head is not None and not self.status.done():
             self.status.set_result(head.status)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import enum
-from typing import Protocol
+from typing import Final, Protocol
 
 from tentaculo.errors import GatewayError
-from tentaculo.wire.headers import Field
+
+REASON_AT = len(b"HTTP/1.1 200 ")
 
 
 class Framing(enum.Enum):
@@ -18,18 +19,35 @@ class Framing(enum.Enum):
     CLOSE = "close"
 
 
-class ReplyHead:
-    """Status, reason and fields of a reply as raw bytes; `length` in bytes where it is declared."""
+_CLOSE: Final = Framing.CLOSE
 
-    __slots__ = ("content_type", "fields", "framing", "length", "reason", "status")
+
+class ReplyHead:
+    """Status and fields of a reply as raw bytes; `length` of its body in bytes where it is declared.
+
+    `lines` are its fields as `Name: value`, without line ends, and `names` the names in them.
+    """
+
+    __slots__ = ("content_type", "framing", "length", "lines", "names", "status", "status_line")
 
     def __init__(self) -> None:
         self.status = 0
-        self.reason = b""
-        self.fields: list[Field] = []
-        self.framing = Framing.CLOSE
+        self.status_line = b""
+        self.names: list[bytes] = []
+        self.lines: list[bytes] = []
+        self.framing = _CLOSE
         self.length: int | None = None
         self.content_type = b""
+
+    @property
+    def reason(self) -> bytes:
+        """What the upstream says the status means."""
+        return self.status_line[REASON_AT:]
+
+    def add(self, name: bytes, value: bytes) -> None:
+        """Add a field."""
+        self.names.append(name)
+        self.lines.append(name + b": " + value)
 
 
 class ReplySink(Protocol):
@@ -38,8 +56,11 @@ class ReplySink(Protocol):
     def interim_received(self, head: ReplyHead) -> None:
         """Take a 1xx head."""
 
-    def reply_received(self, head: ReplyHead | None, parts: list[bytes], *, ended: bool) -> None:
-        """Take what one read brought: the head (once), pieces of the body, and whether it ended."""
+    def reply_received(self, head: ReplyHead | None, body: bytes, framed: bytes, *, ended: bool) -> None:
+        """Take what one read brought: the head (once), a piece of the body, and whether it ended.
+
+        `framed` is the same piece in whole chunks, where it came in such and they are proven; else empty.
+        """
 
     def reply_failed(self, error: GatewayError) -> None:
         """Take the end of a reply that is not whole."""

@@ -5,17 +5,17 @@ It knows where a stream stands, not what its events say: data is never kept.  Ne
 
 from __future__ import annotations
 
+from typing import Final
+
 BOM = b"\xef\xbb\xbf"
 ID_LIMIT = 64 * 1024
 """Bytes; a longer id is ignored as one with NUL is, and so is a longer `retry`."""
 RETRY_LIMIT = 2**31 - 1
 """Milliseconds, 24 days; what is more counts as this."""
 
-# Lines whose values matter; of any other, these many bytes tell what it is.
-_VALUED = (b"id:", b"retry:")
-_NAME_LIMIT = 6
-# More than the longest value that counts, with its name.
-_LINE_LIMIT = ID_LIMIT + 8
+# As many bytes of a line tell whether it is data.
+_NAME_LIMIT = 5
+_LF: Final = 10
 
 
 def read_id(value: bytes) -> bytes | None:
@@ -60,38 +60,21 @@ class WithoutBom:
 class EventTracker:
     """Follows an event stream as the upstream sends it, its byte order mark included.
 
-    `events` were dispatched so far; `retry` is what the stream set last, in milliseconds; `last_id`
-    is the last event id as of the last blank line, empty where there is none (longer ones than
-    ID_LIMIT are ignored).  With `untouched` no byte came yet.
+    `events` were dispatched so far; with `untouched` no byte came yet.
     """
 
-    __slots__ = (
-        "_after_cr",
-        "_has_data",
-        "_id",
-        "_in_block",
-        "_line",
-        "_ready",
-        "_start",
-        "events",
-        "last_id",
-        "retry",
-        "untouched",
-    )
+    __slots__ = ("_after_cr", "_has_data", "_in_block", "_line", "_ready", "_start", "events", "untouched")
 
     def __init__(self) -> None:
         self.events = 0
-        self.retry: int | None = None
         self.untouched = True
-        self._start = WithoutBom()
+        self._start: WithoutBom | None = WithoutBom()
         # Between events, with the byte order mark behind: whole events need no look at their lines.
         self._ready = False
         self._after_cr = False
-        self._line = bytearray()
+        self._line = b""  # how an unfinished line begins
         self._in_block = False
         self._has_data = False
-        self._id: bytes | None = None
-        self.last_id = b""
 
     @property
     def is_between(self) -> bool:
@@ -100,14 +83,7 @@ class EventTracker:
 
     def feed(self, data: bytes) -> None:
         """Follow what came next."""
-        # Most reads are one event of one line; find() is what costs least to tell.
-        if (
-            self._ready
-            and data.startswith(b"data:")
-            and data.find(b"\n") == len(data) - 2
-            and data.endswith(b"\n")
-            and data.find(b"\r") < 0
-        ):
+        if self._ready and _is_event(data):
             self.events += 1
         else:
             self._follow(data)
@@ -116,57 +92,46 @@ class EventTracker:
         if not data:
             return
         self.untouched = False
-        if not self._start.done:
-            data = self._start.feed(data)
+        if self._start is not None:
+            data = self._past_mark(self._start, data)
         if self._after_cr and data.startswith(b"\n"):
             data = data[1:]
         lines = data.splitlines()
         unfinished = lines.pop() if lines and not data.endswith((b"\n", b"\r")) else b""
         if lines and self._line:
-            lines[0] = bytes(self._line) + lines[0]
-            self._line.clear()
+            lines[0] = self._line + lines[0]
+            self._line = b""
         for line in lines:
             self._end_line(line)
-        if unfinished:
-            self._keep(unfinished)
+        if unfinished and len(self._line) < _NAME_LIMIT:
+            self._line += unfinished[:_NAME_LIMIT]
         clear = not self._line and not self._in_block
         # Between events one more blank line means nothing, so there LF needs no care.
         self._after_cr = not clear and data.endswith(b"\r")
-        self._ready = clear and self._start.done
+        self._ready = clear and self._start is None
 
-    def _keep(self, piece: bytes) -> None:
-        """Keep of an unfinished line what its end may need."""
-        line = self._line
-        if len(line) >= _NAME_LIMIT and not line.startswith(_VALUED):
-            return
-        line += piece[:_LINE_LIMIT]
-        del line[_LINE_LIMIT if line.startswith(_VALUED) else _NAME_LIMIT :]
+    def _past_mark(self, start: WithoutBom, data: bytes) -> bytes:
+        data = start.feed(data)
+        if start.done:
+            self._start = None
+        return data
 
     def _end_line(self, line: bytes) -> None:
-        if line.startswith(b"data:"):
+        if not line:
+            if self._has_data:
+                self.events += 1
+            self._in_block = self._has_data = False
+        elif line.startswith(b"data:") or line == b"data":
             self._in_block = self._has_data = True
-        elif not line:
-            self._end_block()
         elif not line.startswith(b":"):
             self._in_block = True
-            self._end_field(line)
 
-    def _end_field(self, line: bytes) -> None:
-        name, _, value = line.partition(b":")
-        if name == b"id":
-            found = read_id(value)
-            self._id = self._id if found is None else found
-        elif name == b"retry":
-            retry = read_retry(value)
-            self.retry = self.retry if retry is None else retry
-        elif name == b"data":
-            self._has_data = True
 
-    def _end_block(self) -> None:
-        if self._has_data:
-            self.events += 1
-        if self._id is not None:
-            self.last_id = self._id
-            self._id = None
-        self._has_data = False
-        self._in_block = False
+def _is_event(data: bytes) -> bool:
+    """Whether bytes are one whole event and nothing else, for certain: most reads are that."""
+    end = len(data) - 2
+    if end < 0 or data[end] != _LF or data[end + 1] != _LF or data.find(b"\r") >= 0:
+        return False
+    if data.startswith(b"data:"):
+        return data.find(b"\n") == end or data.find(b"\n\n") == end
+    return data.find(b"\ndata:") > 0 and data.find(b"\n\n") == end

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
+from typing import Final
 
 Field = tuple[bytes, bytes]
 Fields = Iterable[Field]
@@ -55,7 +56,9 @@ class Meaning(enum.IntEnum):
     COOKIE = 13
 
 
-_PASS = Meaning.PASS
+_PASS: Final = Meaning.PASS
+_CONNECTION: Final = Meaning.CONNECTION
+_NONE: Final[frozenset[Meaning]] = frozenset()
 
 
 class NameTable:
@@ -238,37 +241,48 @@ def _without(pieces: list[bytes], dropped: frozenset[bytes], names: NameTable) -
 
 
 class ResponseFields:
-    """A reply's fields: `kept` raw pieces, and which of the fields that the gateway may add are there."""
+    """A reply's fields: `kept` lines, and `seen`, which of those that the gateway may add are there."""
 
     __slots__ = ("kept", "seen")
 
     def __init__(self) -> None:
         self.kept: list[bytes] = []
-        self.seen: set[Meaning] = set()
+        self.seen: Set[Meaning] = _NONE
 
 
-def sort_response_fields(fields: Fields, names: NameTable) -> ResponseFields:
-    """Keep a reply's end-to-end fields in name, order and repetition."""
+def sort_response_fields(names: list[bytes], lines: list[bytes], table: NameTable) -> ResponseFields:
+    """Keep a reply's end-to-end fields in name, order and repetition.
+
+    `lines` are its fields as `Name: value`, and `names` the names in them.
+    """
     result = ResponseFields()
     kept = result.kept
     listed: list[bytes] = []
-    known = names.known
-    for name, value in fields:
+    known = table.known
+    for at, name in enumerate(names):
+        line = lines[at]
         action = known.get(name)
         if action is None:
-            action = names.meaning(name)
+            action = table.meaning(name)
         if action is _PASS:
-            kept += (name, b": ", value, b"\r\n")
-        elif action is Meaning.CONNECTION:
-            if value.lower() not in _PLAIN_OPTIONS:
-                listed.append(value)
-        elif action > Meaning.CONNECTION and action is not Meaning.SET_BY_ROUTE:
-            result.seen.add(action)
-            kept += (name, b": ", value, b"\r\n")
+            kept.append(line)
+        elif action is _CONNECTION:
+            option = line[len(name) + 2 :]
+            if option.lower() not in _PLAIN_OPTIONS:
+                listed.append(option)
+        elif action > _CONNECTION and action is not Meaning.SET_BY_ROUTE:
+            result.seen |= {action}
+            kept.append(line)
     if listed and (dropped := connection_options(listed) - FRAMING):
-        result.kept = _without(kept, dropped, names)
-        result.seen = {names.meaning(name) for name in result.kept[::4]} - {_PASS}
+        _leave_out(result, dropped, table)
     return result
+
+
+def _leave_out(fields: ResponseFields, dropped: frozenset[bytes], table: NameTable) -> None:
+    named = [(line[: line.index(b":")], line) for line in fields.kept]
+    left = [(name, line) for name, line in named if name.lower() not in dropped]
+    fields.kept = [line for _, line in left]
+    fields.seen = frozenset(table.meaning(name) for name, _ in left) - {_PASS}
 
 
 FRAMING = frozenset({b"content-length", b"content-type"})

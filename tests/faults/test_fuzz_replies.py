@@ -67,7 +67,7 @@ class OneReply:
         assert not self.began
         assert 100 <= head.status < 200
 
-    def reply_received(self, head: ReplyHead | None, parts: list[bytes], *, ended: bool) -> None:
+    def reply_received(self, head: ReplyHead | None, body: bytes, framed: bytes, *, ended: bool) -> None:
         """The head comes once, and first."""
         assert not self.over
         assert (head is None) is self.began

@@ -14,9 +14,9 @@ from tests.functional.tokens import ADMIN_TOKEN
 from tests.relay.front import Front
 from tests.relay.parts import RecordingTransport
 
-HEAD = SharedHead(200, b"HTTP/1.1 200 OK\r\n", b"Content-Type: text/event-stream\r\n", set())
-NOT_FOUND = SharedHead(404, b"HTTP/1.1 404 Not Found\r\n", b"", set())
-NO_MORE = SharedHead(204, b"HTTP/1.1 204 No Content\r\n", b"", set())
+HEAD = SharedHead(200, [b"HTTP/1.1 200 OK", b"Content-Type: text/event-stream"], set())
+NOT_FOUND = SharedHead(404, [b"HTTP/1.1 404 Not Found"], set())
+NO_MORE = SharedHead(204, [b"HTTP/1.1 204 No Content"], set())
 LAST_CHUNK = b"0\r\n\r\n"
 OTHER = f"  - {{name: other-ui, token: {OTHER_TOKEN}}}\n"
 

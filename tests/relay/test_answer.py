@@ -36,6 +36,16 @@ REPLIES: dict[str, tuple[dict[str, Any], list[bytes], bytes]] = {
         [CHUNKED + b"2\r\nab\r\n3\r\ncde\r\n" + LAST],
         b"Transfer-Encoding: chunked\r\n*\r\n5\r\nabcde\r\n" + LAST,
     ),
+    "whole chunks": (
+        {},
+        [CHUNKED, b"2\r\nab\r\n03\r\ncde\r\n", b"1\r\nf", b"\r\n", b"A\r\n0123456789\r\n", LAST],
+        b"Transfer-Encoding: chunked\r\n*\r\n2\r\nab\r\n03\r\ncde\r\n1\r\nf\r\nA\r\n0123456789\r\n" + LAST,
+    ),
+    "whole chunks, HTTP/1.0": (
+        {"http10": True},
+        [CHUNKED, b"2\r\nab\r\n3\r\ncde\r\n", LAST],
+        b"Connection: close\r\n*\r\nabcde",
+    ),
     "chunks, empty": ({}, [CHUNKED + LAST], b"Transfer-Encoding: chunked\r\n*\r\n" + LAST),
     "chunks, to be closed": (
         {"keep_alive": False},

@@ -145,5 +145,5 @@ async def test_head_that_still_comes(backend: Upstream) -> None:
     relayed.answer.detach()
     head = ReplyHead()
     head.status = 200
-    relayed.answer.reply_received(head, [], ended=True)
+    relayed.answer.reply_received(head, b"", b"", ended=True)
     assert relayed.done == [None]

@@ -264,5 +264,5 @@ async def test_what_still_comes_after_the_release(backend: Upstream) -> None:
     """Nobody is told of it any more."""
     relayed = relayed_stream(backend)
     relayed.answer.release()
-    relayed.answer.reply_received(None, [b"data: a\n\n"], ended=False)
+    relayed.answer.reply_received(None, b"data: a\n\n", b"", ended=False)
     assert (relayed.first_events, relayed.done) == (0, [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,7 +15,7 @@ from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.configuration import configuration
 from tests.functional.running import GOOD
 from tests.relay.conftest import StartFront
-from tests.relay.front import HEAD, HEALTH, TIMES, Front, SlowClient, connected, statuses
+from tests.relay.front import HEAD, HEALTH, TIMES, Front, connected, statuses
 
 
 class WatchedParser:
@@ -41,7 +41,8 @@ async def watched(front: Front) -> tuple[RawClient, WatchedParser]:
     (connection,) = set(front.listener.connections) - before
     assert isinstance(connection, DownstreamConnection)
     await eventually(lambda: connection._waiter is not None)  # aiohttp's task waits for a request
-    connection._parser = parser = WatchedParser(connection._parser)
+    parser = WatchedParser(connection._parser)
+    connection._parser = cast(Any, parser)
     return client, parser
 
 
@@ -159,26 +160,33 @@ async def test_ordinary_calls_while_one_is_in_hand(
     await ends_ordinarily(client, parser)
 
 
+async def test_ordinary_calls_read_in_one_turn(start_front: StartFront, upstream: ScriptedUpstream) -> None:
+    """The second waits for the first, also where nobody has begun to wait for that."""
+    front = await start_front(configuration(upstream.port))
+    client, _ = await watched(front)
+    (connection,) = front.listener.connections
+    for number in (1, 2, 3):
+        connection.data_received(call(number))
+    targets = [told(await client.reply())["target"] for _ in range(3)]
+    assert targets == ["/echo?1", "/echo?2", "/echo?3"]
+    assert len(upstream.exchanges) == 3
+
+
 async def test_ordinary_call_behind_a_reply_that_is_not_taken(
-    start_front: StartFront, upstream: ScriptedUpstream, slow_client: SlowClient
+    start_front: StartFront, upstream: ScriptedUpstream
 ) -> None:
     """Nothing is begun for a client that does not take what it was sent."""
-    upstream.canned["/big"] = b"HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\n" + bytes(900_000)
     front = await start_front(configuration(upstream.port))
-    await slow_client.connect(front)
+    client, parser = await watched(front)
     (connection,) = front.listener.connections
-    assert isinstance(connection, DownstreamConnection)
-    await slow_client.send(request("GET", "/big", GOOD))
-    await eventually(lambda: connection.writing_paused)
+    connection.pause_writing()  # as its transport does
     for number in (1, 2):
-        await slow_client.send(call(number))
+        await client.send(call(number))
         await front.has_read()
-    assert len(upstream.exchanges) == 1
-    await slow_client.send(request("GET", "/echo?3", [*GOOD, ("Connection", "close")]))
-    taken = await slow_client.take(2_000_000)
-    places = [taken.find(b'"target": "/echo?%d"' % number) for number in (1, 2, 3)]
-    assert places == sorted(places)
-    assert (places[0] > 900_000, taken.count(b"HTTP/1.1 200 OK")) == (True, 4)
+    assert upstream.exchanges == []
+    connection.resume_writing()
+    assert [told(await client.reply())["target"] for _ in range(2)] == ["/echo?1", "/echo?2"]
+    await ends_ordinarily(client, parser)
 
 
 # When no more is to come.
@@ -210,6 +218,21 @@ async def test_ordinary_call_as_the_gateway_stops(
     await front.listener.shutdown(1)
     assert await client.ended()
     assert upstream.exchanges == []
+
+
+async def test_ordinary_call_in_the_turn_that_stops(
+    start_front: StartFront, upstream: ScriptedUpstream
+) -> None:
+    """The same where aiohttp's task has not seen the end yet."""
+    front = await start_front(configuration(upstream.port))
+    client, _ = await watched(front)
+    (connection,) = front.listener.connections
+    front.listener.pre_shutdown()
+    connection.data_received(call(1))
+    await front.listener.shutdown(1)
+    assert await client.ended()
+    assert upstream.exchanges == []
+    assert front.logs.lines == []
 
 
 async def test_ordinary_call_on_a_refused_connection(

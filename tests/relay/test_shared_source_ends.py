@@ -179,7 +179,7 @@ async def test_upstream_that_has_it_no_more(status: int, carried: Carried) -> No
     error = await carried.over()
     assert isinstance(error, StreamUnavailable)
     assert error.reason == str(status)
-    assert carried.hearer.head[0] != NOT_FOUND.status_line
+    assert carried.hearer.head[0] != NOT_FOUND.lines.partition(b"\r\n")[0]
 
 
 async def test_upstream_that_has_no_more(carried: Carried) -> None:
@@ -278,9 +278,9 @@ async def test_faulty_upstream_is_let_go_of_at_once(carried: Carried) -> None:
     await carried.opened(event(1))
     connection = carried.source._upstream
     assert connection is not None
-    carried.source.reply_received(None, [b"x" * (EVENT_LIMIT + 1)], ended=False)
+    carried.source.reply_received(None, b"x" * (EVENT_LIMIT + 1), b"", ended=False)
     assert not connection.is_open
-    carried.source.reply_received(None, [event(2)], ended=False)
+    carried.source.reply_received(None, event(2), b"", ended=False)
     assert isinstance(await carried.over(), UpstreamProtocolError)
     assert carried.hearer.body == event(1)
 
@@ -305,5 +305,5 @@ async def test_what_comes_after_the_end_is_no_matter(carried: Carried) -> None:
     await carried.opened(event(1))
     await carried.cancelled()
     carried.source.reply_failed(UpstreamProtocolError("cut"))
-    carried.source.reply_received(None, [event(2)], ended=True)
+    carried.source.reply_received(None, event(2), b"", ended=True)
     assert carried.hearer.body == event(1)

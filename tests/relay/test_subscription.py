@@ -72,7 +72,7 @@ def test_head(front: Front) -> None:
 def test_fields_that_the_upstream_has_seen_to(front: Front) -> None:
     """They are not added again."""
     hearer = Hearer(plan_in(front))
-    hearer.client.open(SharedHead(200, b"HTTP/1.1 200 OK\r\n", b"", {Meaning.CACHE_CONTROL, Meaning.VARY}))
+    hearer.client.open(SharedHead(200, [b"HTTP/1.1 200 OK"], {Meaning.CACHE_CONTROL, Meaning.VARY}))
     assert b"Cache-Control: no-store" not in hearer.head
     assert b"Vary: X-VX11-Token" not in hearer.head
 

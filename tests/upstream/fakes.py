@@ -99,13 +99,13 @@ class Sink:
         self._changed.set()
         self.on_interim()
 
-    def reply_received(self, head: ReplyHead | None, parts: list[bytes], *, ended: bool) -> None:
+    def reply_received(self, head: ReplyHead | None, body: bytes, framed: bytes, *, ended: bool) -> None:
         """Take what a read brought."""
         assert (head is None) is (self.head is not None)
         assert not self.ends
         assert not self.errors
         self.head = self.head or head
-        self.pieces += parts
+        self.pieces.append(body)
         self.body = b"".join(self.pieces)
         self.ends += ended
         self._changed.set()

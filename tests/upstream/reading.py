@@ -41,12 +41,12 @@ class Reading:
     def feed(self, reads: Sequence[bytes]) -> None:
         """Feed reads, taking what came after each as a connection does."""
         for data in reads:
-            self.parser.feed(data)
+            body = self.parser.feed(data)
             if self.parser.head_done:
-                head, parts = self.parser.take()
+                head = self.parser.take_head()
                 assert (head is None) is (self.head is not None)
                 self.head = self.head or head
-                self.body += b"".join(parts)
+            self.body += body
 
     def told(self, *, with_fields: bool = False) -> Told:
         """Sum up."""
@@ -61,8 +61,15 @@ class Reading:
             tuple(interim.status for interim in self.interim),
             head.reason,
             head.length,
-            tuple(head.fields) if with_fields else None,
+            tuple(fields_of(head)) if with_fields else None,
         )
+
+
+def fields_of(head: ReplyHead) -> list[Field]:
+    """The fields of a head, names and values."""
+    names_and_lines = zip(head.names, head.lines, strict=True)
+    assert all(line.startswith(name + b": ") for name, line in names_and_lines)
+    return [(name, line[len(name) + 2 :]) for name, line in zip(head.names, head.lines, strict=True)]
 
 
 def read(*reads: bytes, is_head: bool = False, with_fields: bool = False) -> Told:

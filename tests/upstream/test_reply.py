@@ -14,5 +14,14 @@ def test_fresh_head_promises_nothing() -> None:
 
 def test_heads_do_not_share_fields() -> None:
     """What one reply gets is not in the next."""
-    ReplyHead().fields.append((b"X", b"1"))
-    assert ReplyHead().fields == []
+    head = ReplyHead()
+    head.add(b"X", b"1")
+    assert (head.names, head.lines) == ([b"X"], [b"X: 1"])
+    assert (ReplyHead().names, ReplyHead().lines) == ([], [])
+
+
+def test_reason() -> None:
+    """It is what follows the status."""
+    head = ReplyHead()
+    head.status_line = b"HTTP/1.1 418 I am a teapot"
+    assert head.reason == b"I am a teapot"

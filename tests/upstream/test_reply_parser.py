@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tentaculo.errors import UpstreamProtocolError
 from tentaculo.upstream.reply import Framing
 from tests.upstream.fakes import CHUNKED, OK
-from tests.upstream.reading import SMALL, Reading, Told, read
+from tests.upstream.reading import SMALL, Reading, Told, fields_of, read
 
 
 def told(framing: Framing, body: bytes = b"", *, reusable: bool = True, length: int | None = None) -> Told:
@@ -175,7 +175,7 @@ def test_fields_are_raw_and_in_order() -> None:
     reading = Reading()
     reading.feed([OK + data])
     assert reading.head is not None
-    assert [(name, value.strip()) for name, value in reading.head.fields] == [
+    assert [(name, value.strip()) for name, value in fields_of(reading.head)] == [
         (b"X-B", b"1"),
         (b"x-a", b"caf\xe9"),
         (b"Set-Cookie", b"a"),
@@ -191,11 +191,11 @@ def test_interim_heads_keep_their_own_fields() -> None:
     """Fields of a 1xx belong to it and not to the reply after it."""
     reading = Reading()
     reading.feed([b"HTTP/1.1 103 Hints\r\nLink: </a>\r\n\r\n" + SMALL])
-    assert [(head.status, head.reason, head.fields) for head in reading.interim] == [
+    assert [(head.status, head.reason, fields_of(head)) for head in reading.interim] == [
         (103, b"Hints", [(b"Link", b"</a>")])
     ]
     assert reading.head is not None
-    assert reading.head.fields == [(b"Content-Length", b"2")]
+    assert fields_of(reading.head) == [(b"Content-Length", b"2")]
 
 
 HEAD_REPLIES = {
@@ -282,13 +282,11 @@ def test_untouched_until_the_first_byte() -> None:
 def test_taking_gives_the_head_once() -> None:
     """The head is handed out the first time only, pieces of the body once each."""
     parser = Reading().parser
-    parser.feed(OK + b"Content-Length: 4\r\n\r\nab")
-    head, parts = parser.take()
-    assert head is parser.head
-    assert parts == [b"ab"]
-    assert parser.take() == (None, [])
-    parser.feed(b"cd")
-    assert parser.take() == (None, [b"cd"])
+    assert parser.feed(OK + b"Content-Length: 4\r\n\r\nab") == b"ab"
+    assert parser.take_head() is parser.head
+    assert parser.take_head() is None
+    assert parser.feed(b"cd") == b"cd"
+    assert parser.take_head() is None
 
 
 KEEP_ALIVES = {

@@ -29,7 +29,19 @@ def sort(*fields: Field, names: NameTable | None = None, keep_credentials: bool 
 
 def reply(*fields: Field, remove: Sequence[str] = ()) -> ResponseFields:
     """Sort a reply's fields."""
-    return sort_response_fields(fields, response_names(remove=remove))
+    return sort_reply(fields, response_names(remove=remove))
+
+
+def sort_reply(fields: Sequence[Field], table: NameTable) -> ResponseFields:
+    """Sort a reply's fields by any table."""
+    lines = [name + b": " + value for name, value in fields]
+    return sort_response_fields([name for name, _ in fields], lines, table)
+
+
+def passed(found: ResponseFields) -> list[Field]:
+    """Read back as fields what passes of a reply's."""
+    assert not any(b"\r" in line or b"\n" in line for line in found.kept)
+    return [(name, value) for name, _, value in (line.partition(b": ") for line in found.kept)]
 
 
 def written(kept: list[bytes]) -> list[Field]:

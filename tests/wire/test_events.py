@@ -33,8 +33,6 @@ def check(parts: list[bytes]) -> None:
         assert tracker.untouched == (not prefix)
         assert tracker.events == len(seen.events)
         assert tracker.is_between == seen.is_between
-        assert tracker.retry == seen.retry
-        assert tracker.last_id == seen.last_id.encode()
 
 
 @pytest.mark.parametrize("stream", HOSTILE.values(), ids=HOSTILE)
@@ -49,12 +47,6 @@ def test_every_split(stream: bytes) -> None:
 def test_any_split_of_any_stream(stream: bytes, places: list[int]) -> None:
     """The same of whatever tokens of the grammar make, cut anywhere."""
     check(cut(stream, places))
-
-
-@given(STREAMS, CUTS)
-def test_asking_late(stream: bytes, places: list[int]) -> None:
-    """The last id is the same where nobody asked for it before the end."""
-    assert tracked(cut(stream, places)).last_id == read(stream).last_id.encode()
 
 
 def check_inserted(stream: bytes, place: int, between: bytes) -> None:
@@ -154,32 +146,17 @@ def test_id(value: bytes, event_id: bytes | None) -> None:
     assert read_id(value) == event_id
 
 
-@pytest.mark.parametrize("tail", [0, 20])
-@pytest.mark.parametrize("form", [b"id: %b\n\n", b"data: a\nid:%b\r\n\r\n"])
-def test_longest_id(form: bytes, tail: int) -> None:
-    """The longest id that counts is known, one byte more is ignored, however it comes."""
-    longest = b"i" * ID_LIMIT
-    first = form % longest
-    second = form % (longest + b"j")
-    third = form % b"k"
-    reads = cut(first, range(len(first) - tail, len(first)))
-    assert tracked(reads).last_id == longest
-    reads += cut(second, range(len(second) - tail, len(second)))
-    assert tracked(reads).last_id == longest
-    assert tracked([*reads, third]).last_id == b"k"
-
-
 @pytest.mark.parametrize(
-    ("block", "affordable"),
-    [(b"data: %b\n\n", 12), (b"event: a\ndata: %b\n\n", 28), (b"id: 1\ndata: %b\n\n", 28)],
-    ids=["data", "event", "id"],
+    "block",
+    [b"data: %b\n\n", b"data: a\ndata: %b\n\n", b"event: a\ndata: %b\n\n", b"id: 1\ndata: %b\n\n"],
+    ids=["data", "two lines", "event", "id"],
 )
-def test_a_whole_event_is_cheap(block: bytes, affordable: int) -> None:
+def test_a_whole_event_is_cheap(block: bytes) -> None:
     """A read of one event takes a handful of calls, whatever its size."""
     tracker = tracked([b"\n"])
     for size in (190, 3000):
         event = block % (b"a" * size)
-        assert calls_made(lambda event=event: tracker.feed(event)) < affordable  # type: ignore[misc]
+        assert calls_made(lambda event=event: tracker.feed(event)) < 12  # type: ignore[misc]
     assert tracker.events == 2
 
 
