@@ -50,6 +50,7 @@ class DownstreamConnection(TimedConnection):
         "_handed_over",
         "_held",
         "_is_last",
+        "_is_spent",
         "body",
         "lost_at",
     )
@@ -62,6 +63,7 @@ class DownstreamConnection(TimedConnection):
         self._chunks: ChunkedEnd | None = None
         self._deaf = False  # nothing more is taken
         self._is_last = False  # no request after the one in hand
+        self._is_spent = False  # the parser has read trailers
         self._awaits_body = False
         self._feeding = False
         self._beginning = False
@@ -155,6 +157,9 @@ class DownstreamConnection(TimedConnection):
         if not self._body.is_eof():  # the parser holds back some of it; the head must wait
             self._wait_for_body()
             return False
+        if self._is_spent:
+            self._is_spent = False
+            self.renew_parser()
         held = self._held
         if held[0] == 0x0D or held[0] == 0x0A:
             held = self._held = held.lstrip(b"\r\n")  # RFC 9112 section 2.2
@@ -229,6 +234,7 @@ class DownstreamConnection(TimedConnection):
             found = self._chunks.feed(held)
             end = len(held) if found is None else found
             if found is not None:
+                self._is_spent = self._chunks.has_trailers
                 self._chunks = None
         self._held = held[end:]
         self._parse(held[:end] if end < len(held) else held)
@@ -324,11 +330,6 @@ class DownstreamConnection(TimedConnection):
         super().resume_writing()
         if self._messages:
             self._next()
-
-    async def room(self) -> None:
-        """Wait until the client has taken enough of what was written for more."""
-        if self.writing_paused and self.transport is not None:
-            await self._drain_helper()
 
     def _process_keepalive(self) -> None:
         if self._direct is not None:

@@ -12,9 +12,11 @@ import fcntl
 import socket
 import struct
 import termios
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
+from aiohttp.http import HttpRequestParser
+from aiohttp.web_protocol import MAX_MSG_QUEUE_SIZE, RequestPayloadError
 
 from tentaculo.errors import GatewayError
 from tentaculo.upstream.deadlines import NEVER
@@ -164,6 +166,25 @@ class TimedConnection(web.RequestHandler):
             transport.write(self.listener.refused(self, error))
             self.force_close()
 
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Log what aiohttp's task failed with, but not that a body is broken which nobody reads any more."""
+        if not isinstance(kw.get("exc_info"), GatewayError):
+            super().log_exception(*args, **kw)
+
+    def renew_parser(self) -> None:
+        """Read on with a new parser: aiohttp's takes a body's last trailer for a field of a later head."""
+        self._parser = HttpRequestParser(
+            self,
+            self._loop,
+            self.listener.read_buffer,
+            max_line_size=self.max_line_size,
+            max_field_size=self.max_field_size,
+            max_headers=self.max_headers,
+            payload_exception=RequestPayloadError,
+            auto_decompress=False,
+            max_msg_queue_size=MAX_MSG_QUEUE_SIZE,
+        )
+
     # Writing.
 
     def pause_writing(self) -> None:
@@ -181,6 +202,11 @@ class TimedConnection(web.RequestHandler):
         self._await_head()
         if self.flow is not None:
             self.flow.client_resumed()
+
+    async def room(self) -> None:
+        """Wait until the client has taken enough of what was written for more."""
+        if self.writing_paused and self.transport is not None:
+            await self._drain_helper()
 
     def _outstanding(self, transport: asyncio.Transport) -> int:
         """Bytes that the client's system has not acknowledged yet."""

@@ -25,15 +25,16 @@ _SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 
 
 class ChunkedEnd:
-    """Follows a chunked body piece by piece."""
+    """Follows a chunked body piece by piece; `has_trailers` is whether fields followed its last chunk."""
 
-    __slots__ = ("_in_trailers", "_line", "_lost", "_skip")
+    __slots__ = ("_in_trailers", "_line", "_lost", "_skip", "has_trailers")
 
     def __init__(self) -> None:
         self._line = b""
         self._skip = 0
         self._in_trailers = False
         self._lost = False
+        self.has_trailers = False
 
     def feed(self, data: bytes) -> int | None:
         """Return the place just behind the body's end, None while it is not in what came so far."""
@@ -55,7 +56,9 @@ class ChunkedEnd:
     def _line_ended(self) -> bool:
         line, self._line = self._line, b""
         if self._in_trailers:
-            return line == b"\r\n"
+            is_end = line == b"\r\n"
+            self.has_trailers = self.has_trailers or not is_end
+            return is_end
         size = _SIZE.match(line)
         if size is None:
             self._lost = True

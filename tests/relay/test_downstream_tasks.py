@@ -176,6 +176,7 @@ async def test_keep_alive_spares_an_exchange_in_hand(
 # Bodies.
 
 
+TRAILERS = b"1\r\na\r\n0\r\nX-First: 1\r\nX-Last: 2\r\n\r\n"
 BROKEN = b"zz, a chunk of my-own-secret\r\n"
 
 
@@ -209,6 +210,33 @@ async def test_broken_body_of_a_refused_request(start_front: StartFront, upstrea
     await client.send(BROKEN)
     assert await client.ended()
     assert len(front.logs.named("request.finished")) == 1
+
+
+async def test_broken_body_that_nobody_reads(
+    start_front: StartFront, upstream: ScriptedUpstream, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is the client's fault, and none that is logged."""
+    front = await start_front(configuration(upstream.port))
+    client = await front.client()
+    await client.send(request("POST", "/sink", [("Transfer-Encoding", "chunked")]))
+    assert (await client.reply("POST")).status == 401
+    await client.send(BROKEN)
+    assert await client.ended()
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_trailers_are_no_fields_of_a_later_request(
+    method: str, start_front: StartFront, upstream: ScriptedUpstream
+) -> None:
+    """Neither of an ordinary one nor of one that aiohttp's parser reads."""
+    front = await start_front(configuration(upstream.port))
+    client = await front.client()
+    await client.send(request("POST", "/echo", [*GOOD, ("Transfer-Encoding", "chunked")]) + TRAILERS)
+    assert (await client.reply("POST")).status == 200
+    await client.send(request(method, "/echo", GOOD, b"body" if method == "POST" else b""))
+    assert (await client.reply(method)).status == 200
+    assert "X-Last" not in dict(upstream.exchanges[-1].head.fields)
 
 
 async def test_garbage_behind_a_body(start_front: StartFront, upstream: ScriptedUpstream) -> None:
