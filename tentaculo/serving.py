@@ -25,8 +25,8 @@ from tentaculo.relay.tls import ignore_undecodable_names
 GARBAGE_THRESHOLD = 50_000  # exchanges leave no cycles; the default would look for some many times a second
 RESERVED_DESCRIPTORS = 64
 STDERR = 2
-# glibc's mallopt(3): what may stay free at the top of the heap, what is asked for beyond the need, and from which
-# size on an allocation is a mapping of its own, in bytes.
+# glibc's mallopt(3): what may stay free at the top of the heap, what is asked for beyond the need, and from
+# which size on an allocation is a mapping of its own, in bytes.
 HEAP_OPTIONS = {-1: 16 << 20, -2: 1 << 20, -3: 4 << 20}
 
 

@@ -103,11 +103,13 @@ class Answer(Delivery):
         if lines:
             lines[-1] += body
             body = b"\r\n".join(lines)
-        if body:
-            self._write(body)
         if ended:
             self._upstream = None
+            if body:
+                self._write_last(body)
             self.finish()
+        elif body:
+            self._write(body)
 
     def reply_failed(self, error: GatewayError) -> None:
         """Take the end of a reply that is not whole."""

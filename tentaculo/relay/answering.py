@@ -150,6 +150,7 @@ class Answering(Admission):
         transport = self.connection.transport
         self.record.bytes_out = len(data)
         if transport is not None and not transport.is_closing():
+            self.relay.outbox.flush()
             transport.write(data)
 
     def _failed(self, fault: Exception) -> None:

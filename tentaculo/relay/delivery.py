@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Set
-from typing import Protocol
+from typing import Final, Protocol
 
 from tentaculo.errors import GatewayError
 from tentaculo.relay.plan import RoutePlan
 from tentaculo.relay.reply_head import added_lines
+from tentaculo.upstream.outbox import Outbox
 from tentaculo.wire.headers import Meaning
 
 LAST_CHUNK = b"0\r\n\r\n"
+LATE_LIMIT: Final = 64 * 1024  # more of it may wait for the client, who is to be noticed at once
 
 
 class StreamWatch(Protocol):
@@ -33,10 +35,11 @@ class StreamWatch(Protocol):
 class Recipient:
     """Who a reply is for, as its request has it; `extra` are header lines that only this reply gets.
 
-    `http10` says that the client speaks HTTP/1.0; one that is gone has no transport.
+    `http10` says that the client speaks HTTP/1.0; one that is gone has no transport.  `outbox` is where what
+    goes out at the end of the turn waits.
     """
 
-    __slots__ = ("extra", "http10", "keep_alive", "request_id", "transport")
+    __slots__ = ("extra", "http10", "keep_alive", "outbox", "request_id", "transport")
 
     def __init__(
         self,
@@ -46,8 +49,10 @@ class Recipient:
         request_id: str,
         keep_alive: bool,
         extra: bytes = b"",
+        outbox: Outbox | None = None,
     ) -> None:
         self.transport = transport
+        self.outbox = outbox
         self.http10 = http10
         self.request_id = request_id
         self.keep_alive = keep_alive
@@ -183,9 +188,19 @@ class Delivery:
         self._write(words)
 
     def _write(self, data: bytes) -> None:
-        transport = self._transport
+        transport, outbox = self._transport, self._recipient.outbox
         if transport is not None and not transport.is_closing():
+            if outbox is not None:
+                outbox.flush()
             transport.write(data)
+
+    def _write_last(self, data: bytes) -> None:
+        """Write what ends a reply, at the end of the turn if the connection is kept."""
+        transport, outbox = self._transport, self._recipient.outbox
+        if transport is None or outbox is None or not self.keep_alive or len(data) > LATE_LIMIT:
+            self._write(data)
+        else:
+            outbox.post(transport, data)
 
     # From the client's connection.
 

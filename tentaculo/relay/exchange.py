@@ -273,6 +273,7 @@ class Exchange(Streaming):
             request_id=self.record.request_id,
             keep_alive=self._keep_alive,
             extra=field_lines(fields) if fields else b"",
+            outbox=self.relay.outbox,
         )
 
     def _may_retry(self) -> bool:

@@ -21,11 +21,14 @@ from tentaculo.relay.response import CLOSE
 from tentaculo.relay.timed import TimedConnection
 from tentaculo.relay.tls import ServerTls
 from tentaculo.upstream.deadlines import Deadlines
+from tentaculo.upstream.outbox import Outbox
 from tentaculo.wire.forwarded import Peer, is_trusted
 
 
 class Handling(Protocol):
     """What the listener needs of the relay."""
+
+    outbox: Outbox
 
     def handle(self, request: Request) -> Awaitable[web.StreamResponse]:
         """Answer one request."""
@@ -64,6 +67,7 @@ class Listener(web.Server):
             request_factory=cast(Any, Request),
             handler_cancellation=True,
         )
+        self.outbox = relay.outbox
         self.new_exchange: Callable[[Request], DirectExchange] = relay.new_exchange
         self.deadlines = deadlines
         self.tls = tls
@@ -144,5 +148,6 @@ class Listener(web.Server):
     def malformed(self, connection: DownstreamConnection, error: GatewayError) -> web.StreamResponse:
         """Answer a request that the parser refused."""
         if connection.transport is not None:
+            self.outbox.flush()
             connection.transport.write(self.refused(connection, error))
         return CLOSE

@@ -25,6 +25,7 @@ from tentaculo.telemetry.line_limit import LineLimit
 from tentaculo.telemetry.logs import Logs
 from tentaculo.telemetry.metrics import Metrics
 from tentaculo.upstream.deadlines import Deadlines
+from tentaculo.upstream.outbox import Outbox
 from tentaculo.wire.forwarded import Peer
 
 
@@ -49,6 +50,7 @@ class Relay:
     draining: bool = False
     all_over: asyncio.Future[None] | None = None
     spread: Callable[[], float] = random.random  # noqa: S311 - spreads ends, keeps no secret
+    outbox: Outbox = field(default_factory=Outbox)  # of what goes to clients
     shared: SharedStreams = field(init=False)
     overload: LineLimit = field(init=False)
     _open: set[Exchange] = field(default_factory=set)

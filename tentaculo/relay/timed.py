@@ -119,6 +119,7 @@ class TimedConnection(web.RequestHandler):
 
     def eof_received(self) -> None:
         """The client closes its side, and with that the transport closes."""
+        self.listener.outbox.flush()
         super().eof_received()
         self.farewell()
 
@@ -130,6 +131,7 @@ class TimedConnection(web.RequestHandler):
 
     def force_close(self) -> None:
         """Close, but not without bound when the client takes nothing of what is left."""
+        self.listener.outbox.flush()
         if self.transport is not None:
             self.watch_close()
         elif self.handshake is not None:
@@ -153,6 +155,7 @@ class TimedConnection(web.RequestHandler):
 
     def cut(self) -> None:
         """Reset the connection, so that the client can't take what it got for all there is."""
+        self.listener.outbox.flush()
         transport = self.transport
         if transport is not None:
             sock = transport.get_extra_info("socket")
@@ -163,6 +166,7 @@ class TimedConnection(web.RequestHandler):
     def refuse(self, error: GatewayError) -> None:
         transport = self.transport
         if transport is not None and not transport.is_closing():
+            self.listener.outbox.flush()
             transport.write(self.listener.refused(self, error))
             self.force_close()
 

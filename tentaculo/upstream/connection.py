@@ -13,6 +13,7 @@ from typing import cast
 from tentaculo.errors import GatewayError, UpstreamProtocolError, UpstreamTimeout, UpstreamUnreachable
 from tentaculo.upstream.deadlines import NEVER, Deadlines
 from tentaculo.upstream.faults import translate
+from tentaculo.upstream.outbox import Outbox
 from tentaculo.upstream.reply import Framing, ReplyHead, ReplySink
 from tentaculo.upstream.reply_parser import ReplyParser
 
@@ -48,6 +49,7 @@ class UpstreamConnection:
         "_drained",
         "_on_closed",
         "_on_idle",
+        "_outbox",
         "_parser",
         "_reading_paused",
         "_transport",
@@ -66,8 +68,10 @@ class UpstreamConnection:
         on_idle: Callable[[UpstreamConnection], None],
         on_closed: Callable[[UpstreamConnection], None],
         aborted: Callable[[float], None] = ignore,
+        outbox: Outbox | None = None,
     ) -> None:
         self._deadlines = deadlines
+        self._outbox = outbox
         self._on_idle = on_idle
         self._on_closed = on_closed
         self._aborted = aborted
@@ -119,8 +123,8 @@ class UpstreamConnection:
     def ask(self, ask: Ask, data: bytes, *, whole: bool) -> None:
         """Send a request's head and what there is of its body; `whole` when that is all of it.
 
-        The connection must be idle.  The reply goes to `ask.sink`, at once as failed where the
-        upstream has closed meanwhile.
+        The connection must be idle.  What is whole goes out at the end of the turn, with others'.  The
+        reply goes to `ask.sink`, at once as failed where the upstream has closed meanwhile.
         """
         if not self.is_open:
             ask.sink.reply_failed(UpstreamUnreachable("closed"))
@@ -131,7 +135,10 @@ class UpstreamConnection:
         self._parser.expect(is_head=ask.is_head)
         self.active_at = now = self._deadlines.clock()
         self.deadline = now + ask.response_timeout if whole else NEVER
-        self.write(data)
+        if whole and self._outbox is not None and self._transport is not None:
+            self._outbox.post(self._transport, data)
+        else:
+            self.write(data)
 
     def write(self, data: bytes) -> None:
         """Send a piece of the request's body."""

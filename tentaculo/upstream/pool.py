@@ -12,6 +12,7 @@ from tentaculo.errors import GatewayError, UpstreamTimeout, UpstreamUnreachable
 from tentaculo.upstream.connection import UpstreamConnection, ignore
 from tentaculo.upstream.deadlines import Deadlines
 from tentaculo.upstream.faults import translate
+from tentaculo.upstream.outbox import Outbox
 from tentaculo.upstream.resolving import Lookup, Resolver, Tell, is_literal, look_up
 from tentaculo.upstream.tls import TlsContexts
 
@@ -61,6 +62,7 @@ class Pool:
         self._idle: list[UpstreamConnection] = []
         self._all: dict[UpstreamConnection, str] = {}
         self._connecting = 0
+        self._outbox = Outbox()
         self._resolver: Resolver | None = None
         if not is_literal(self._server.host):
             self._resolver = Resolver(
@@ -134,7 +136,11 @@ class Pool:
         choices = await self._choices(timeout)
         for place, address in enumerate(choices):
             connection = UpstreamConnection(
-                self._deadlines, on_idle=on_idle, on_closed=on_closed, aborted=self._aborted
+                self._deadlines,
+                on_idle=on_idle,
+                on_closed=on_closed,
+                aborted=self._aborted,
+                outbox=self._outbox,
             )
             left = until - clock()
             try:

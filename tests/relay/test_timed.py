@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tentaculo.errors import BadRequest
@@ -145,3 +147,27 @@ async def test_connection_that_is_gone(politely: bool, front: Front) -> None:
     connection.pause_writing()
     front.pass_time(1000)
     assert len(front.logs.lines) == logged
+
+
+# What waits for the end of the turn.
+
+ENDINGS: dict[str, Callable[[DownstreamConnection], None]] = {
+    "closed": lambda connection: connection.force_close(),
+    "client's end": lambda connection: connection.eof_received(),
+    "refused": lambda connection: connection.refuse(BadRequest("late")),
+}
+
+
+@pytest.mark.parametrize("end", ENDINGS.values(), ids=ENDINGS)
+async def test_what_waits_is_written_before_an_end(
+    end: Callable[[DownstreamConnection], None], front: Front
+) -> None:
+    """A reply that waits for the turn's end is not lost, and comes before what is written at once."""
+    client = await connected(front)
+    (connection,) = front.listener.connections
+    assert isinstance(connection, DownstreamConnection)
+    assert connection.transport is not None
+    front.listener.outbox.post(connection.transport, b"reply")
+    end(connection)
+    connection.force_close()
+    assert (await client.rest()).startswith(b"reply")

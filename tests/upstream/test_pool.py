@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 
@@ -188,7 +189,7 @@ class Unseen:
         self.other, _ = self._listener.accept()
         sink = Sink()
         self.connection.ask(ask_for(sink), REQUEST, whole=True)
-        assert self.other.recv(1000) == REQUEST
+        assert await asyncio.to_thread(self.other.recv, 1000) == REQUEST
         self.other.sendall(REPLY)
         await sink.whole()
 
