@@ -67,6 +67,7 @@ class Crew:
         self._members: dict[Member, int] = {}  # all that have not ended, those that leave too
         self._tasks: set[asyncio.Task[Any]] = set()
         self._stopping = asyncio.Event()
+        self._judged = asyncio.Event()  # what became of the first start
         self._outcomes: list[asyncio.Future[str | None]] = []
         self._codes: list[int] = []
         self._is_cut = False
@@ -121,6 +122,7 @@ class Crew:
         if sentences:
             await self.stop(0.0)
             raise StartError(sentences[0])
+        self._judged.set()
 
     async def _tend(self, slot: Slot, outcome: asyncio.Future[str | None]) -> None:
         """Have a worker at a slot, one after another."""
@@ -135,9 +137,11 @@ class Crew:
                 await member.gone.wait()
             elif not outcome.done():
                 outcome.set_result("")
+            has_served = member is not None and member.started.result() is None
+            if not has_served:
+                await self._judged.wait()
             if self._stopping.is_set():
                 return
-            has_served = member is not None and member.started.result() is None
             await self._pause(slot, slot.restarts.next_pause(has_served=has_served))
             if self._stopping.is_set():
                 return
@@ -228,6 +232,7 @@ class Crew:
     async def stop(self, seconds: float) -> bool:
         """Drain all; return whether all could, in so many seconds and a few more."""
         self._stopping.set()
+        self._judged.set()
         self.place.close()
         for slot in self._slots:
             close_all(slot.sockets)
