@@ -88,10 +88,10 @@ async def test_worker_told_to_end_is_succeeded(workers: WorkersProcess) -> None:
     """SIGTERM at one worker has it finish what it has, while its successor serves already."""
     clients = [await workers.client() for _ in range(CLIENTS)]
     os.kill(workers.workers[1], signal.SIGTERM)
-    assert await calls(workers, CLIENTS) == [200] * CLIENTS
     await workers.logged("worker.started", worker=1, count=2)
     ended = await workers.logged("worker.ended", worker=1)
     assert (ended["level"], ended["exit_code"]) == ("info", 0)
+    assert await calls(workers, CLIENTS) == [200] * CLIENTS
     await reaches(workers, REQUESTS, CLIENTS)
     for client in clients:
         client.leave()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -76,8 +77,11 @@ def is_running(pid: int) -> bool:
 
 def connections_of(pid: int) -> int:
     """Count the sockets that a process has."""
-    folder = f"/proc/{pid}/fd"
-    return sum(os.readlink(f"{folder}/{each}").startswith("socket:") for each in os.listdir(folder))
+    count = 0
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since it was listed
+            count += os.readlink(each).startswith("socket:")
+    return count
 
 
 async def all_gone(pids: list[int]) -> None:
