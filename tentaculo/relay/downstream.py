@@ -17,7 +17,7 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
 from tentaculo.errors import BadRequest, GatewayError, HeadersTooLarge, RequestTimeout, TargetTooLong
-from tentaculo.relay.heads import fault_of
+from tentaculo.relay.heads import HEAD_END, fault_of
 from tentaculo.relay.request import DirectExchange, Request
 from tentaculo.relay.timed import TimedConnection
 from tentaculo.wire.chunks import ChunkedEnd
@@ -26,7 +26,6 @@ from tentaculo.wire.headers import LENGTH_DIGITS
 if TYPE_CHECKING:
     from tentaculo.relay.listener import Listener
 
-HEAD_END = b"\r\n\r\n"
 BARE_ENDS = (b"\n\n", b"\n\r\n")
 PROTOCOL = b"HTTP/"
 QUEUE_LIMIT = 16  # aiohttp goes on reading when its queue is down to this

@@ -14,10 +14,9 @@ from aiohttp.http_exceptions import LineTooLong
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from tentaculo.errors import BadRequest, GatewayError, HeadersTooLarge, TargetTooLong
-from tentaculo.wire.headers import Field
+from tentaculo.wire.headers import REMEMBERED_NAMES, Field
 
 MOST_FIELDS: Final = 100
-REMEMBERED_NAMES: Final = 1024
 LONGEST_NAME: Final = 64
 HEAD_END: Final = b"\r\n\r\n"
 VERSION: Final = b" HTTP/1.1"

@@ -54,23 +54,20 @@ _TO_THE_END: Final = Framing.CLOSE
 class PlainHead(ReplyHead):
     """A head that is plain; `keep_alive` is whether the upstream keeps the connection."""
 
-    __slots__ = ("_typed", "keep_alive", "keep_alive_field")
+    __slots__ = ("keep_alive", "keep_alive_field")
 
     def __init__(self, status: int, lines: list[bytes]) -> None:
         super().__init__()
         self.status = status
         self.status_line = lines.pop(0)
         self.lines = lines
-        self._typed = False
         self.keep_alive = True
         self.keep_alive_field: bytes | None = None
 
     def note(self, kind: int, value: bytes) -> bool:
         """Note what a field says about the reply; return False where that is not plain."""
         if kind == _TYPE:
-            # Which of two types a client takes is anyone's guess, so it is none.
-            self.content_type = value if not self._typed or value == self.content_type else b""
-            self._typed = True
+            self.note_type(value)
             return True
         if kind == _CONNECTION:
             option = value.lower()

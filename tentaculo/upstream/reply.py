@@ -28,7 +28,7 @@ class ReplyHead:
     `lines` are its fields as `Name: value`, without line ends, and `names` the names in them.
     """
 
-    __slots__ = ("content_type", "framing", "length", "lines", "names", "status", "status_line")
+    __slots__ = ("_typed", "content_type", "framing", "length", "lines", "names", "status", "status_line")
 
     def __init__(self) -> None:
         self.status = 0
@@ -38,11 +38,17 @@ class ReplyHead:
         self.framing = _CLOSE
         self.length: int | None = None
         self.content_type = b""
+        self._typed = False
 
     @property
     def reason(self) -> bytes:
         """What the upstream says the status means."""
         return self.status_line[REASON_AT:]
+
+    def note_type(self, value: bytes) -> None:
+        """Note a Content-Type; which of two a client takes is anyone's guess, so it is none."""
+        self.content_type = value if not self._typed or value == self.content_type else b""
+        self._typed = True
 
     def add(self, name: bytes, value: bytes) -> None:
         """Add a field."""

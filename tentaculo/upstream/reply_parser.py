@@ -47,7 +47,6 @@ class ReplyParser:
         "_parser",
         "_parts",
         "_reason",
-        "_typed",
         "ended",
         "head",
         "head_done",
@@ -70,7 +69,6 @@ class ReplyParser:
         self._is_head = is_head
         self._head_bytes = 0
         self._head_taken = False
-        self._typed = False
         self._reason = b""
         self._chunks: ChunkReader | None = None
         self._left = 0  # of a body with a length that is read here
@@ -208,15 +206,9 @@ class ReplyParser:
                 raise UpstreamProtocolError("transfer_coding")
             head.framing = Framing.CHUNKED
         elif name == b"content-type":
-            self._note_type(value)
+            head.note_type(value)
         elif name == b"keep-alive":
             self.keep_alive_seconds = _timeout_of(value)
-
-    def _note_type(self, value: bytes) -> None:
-        head = self.head
-        # Which of two types a client takes is anyone's guess, so it is none.
-        head.content_type = value if not self._typed or value == head.content_type else b""
-        self._typed = True
 
     def on_headers_complete(self) -> None:
         if self.head_done:  # of an ordinary reply, read before; or a second one
@@ -264,7 +256,6 @@ class ReplyParser:
             self.ended = True
             return
         head, self.head = self.head, ReplyHead()
-        self._typed = False
         if head.status == 101:
             raise UpstreamProtocolError("upgrade")
         self._on_interim(head)
