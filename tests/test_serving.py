@@ -78,6 +78,28 @@ def test_closed_standard_descriptors() -> None:
     assert done.stdout.split() == [b"/dev/null"] * 3
 
 
+HEAP = """
+import ctypes
+from tentaculo.serving import keep_heap
+libc = ctypes.CDLL(None)
+class Heap(ctypes.Structure):  # glibc's mallinfo2(3)
+    _fields_ = [(name, ctypes.c_size_t) for name in (
+        "arena", "ordblks", "smblks", "hblks", "hblkhd",
+        "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")]
+libc.mallinfo2.restype = Heap
+keep_heap()
+buffers = [bytes(100_000) for _ in range(80)]
+del buffers
+print(libc.mallinfo2().keepcost)
+"""
+
+
+def test_freed_buffers_stay_for_the_next() -> None:
+    """The end of the heap is not given back to the system, to be asked for again at the next read."""
+    done = subprocess.run([sys.executable, "-c", HEAP], capture_output=True, check=True, timeout=20)
+    assert int(done.stdout) > 4_000_000
+
+
 def test_descriptors_without_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system has no bound of its own, the limits alone decide; a refusal is no fault."""
     asked: list[tuple[int, tuple[int, int]]] = []

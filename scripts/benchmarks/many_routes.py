@@ -20,6 +20,11 @@ KINDS = (
 )
 
 
+def instance(count: int) -> str:
+    """Return the name of the gateway with so many routes."""
+    return f"tentaculo-{count}"
+
+
 def make_routes(count: int) -> str:
     """Return the lines of `count` routes, three or more, for the template's list."""
     lines = [

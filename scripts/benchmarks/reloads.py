@@ -20,7 +20,7 @@ from scripts.benchmarks.figures import Column, Goal, Measurement, Result
 from scripts.benchmarks.http_peers import GATEWAY_CONFIG, make_gateway
 from scripts.benchmarks.http_stand import CREDENTIAL, Stand, inside, standing
 from scripts.benchmarks.machine import describe
-from scripts.benchmarks.many_routes import CALLED_PATH, make_routes
+from scripts.benchmarks.many_routes import CALLED_PATH, instance, make_routes
 from scripts.benchmarks.options import Asked, Defaults
 from scripts.benchmarks.paced_load import PacedPlan, run_load
 from scripts.benchmarks.peers import Peer, make_backend
@@ -135,11 +135,6 @@ def run(asked: Asked, say: Say) -> Sequence[Result]:
             goals=GOALS,
         )
     ]
-
-
-def instance(count: int) -> str:
-    """Return the name of the gateway with so many routes."""
-    return f"tentaculo-{count}"
 
 
 def read_metric(peer: Peer, pattern: str) -> float:

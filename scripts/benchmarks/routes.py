@@ -14,7 +14,7 @@ from scripts.benchmarks.figures import Column, Goal, Measurement, Result
 from scripts.benchmarks.http_peers import make_gateway
 from scripts.benchmarks.http_stand import MEMORY, PER_CPU_SECOND, Stand, inside, standing
 from scripts.benchmarks.machine import describe
-from scripts.benchmarks.many_routes import CALLED_PATH, LATE_PATH, make_routes
+from scripts.benchmarks.many_routes import CALLED_PATH, LATE_PATH, instance, make_routes
 from scripts.benchmarks.options import Asked, Defaults
 from scripts.benchmarks.peers import TOKEN, TOKEN_HEADER, make_backend
 from scripts.benchmarks.rounds import turns
@@ -90,11 +90,6 @@ def run(asked: Asked, say: Say) -> Sequence[Result]:
             goals=GOALS,
         )
     ]
-
-
-def instance(count: int) -> str:
-    """Return the name of the gateway with so many routes."""
-    return f"tentaculo-{count}"
 
 
 def _rounds(stand: Stand, asked: Asked, say: Say) -> Iterator[Measurement]:
