@@ -7,7 +7,8 @@ from aiohttp.http import HttpVersion10
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tentaculo.relay.heads import MOST_FIELDS, REMEMBERED_NAMES, HeadReader, head_of
+from tentaculo.relay.heads import MOST_FIELDS, HeadReader, head_of
+from tentaculo.wire.headers import REMEMBERED_NAMES
 from tests.relay.odd_heads import (
     LEFT,
     LIMIT,
