@@ -19,13 +19,14 @@ def check(stack: Stack) -> str:
         for name, runs, image in named
         if runs != image
     ]
-    if GATEWAY in own and own[GATEWAY].wanted != (wanted := published(stack.rendered["services"][GATEWAY])):
-        there, then = shown(own[GATEWAY].wanted), shown(wanted)
-        faults.append(
-            f"{GATEWAY} is published at {there}, and compose has {then}: set VX11_PUBLISH as it was"
-        )
-    hold(faults)
+    hold(faults + _faults_of_port(stack))
     return "names of images and the published port are those of compose"
+
+
+def check_port(stack: Stack) -> str:
+    """Whatever runs, the gateway does so at the port that compose has."""
+    hold(_faults_of_port(stack))
+    return "the published port is that of compose"
 
 
 def check_names(stack: Stack, snapshot: Snapshot) -> None:
@@ -33,6 +34,14 @@ def check_names(stack: Stack, snapshot: Snapshot) -> None:
     names = [name for name, image in stack.images.items() if snapshot.names.get(name) != image]
     if names:
         raise NotPossible(f"at the snapshot compose had other names for the images of {', '.join(names)}")
+
+
+def _faults_of_port(stack: Stack) -> list[str]:
+    own, wanted = stack.own(), published(stack.rendered["services"][GATEWAY])
+    if GATEWAY not in own or own[GATEWAY].wanted == wanted:
+        return []
+    there, then = shown(own[GATEWAY].wanted), shown(wanted)
+    return [f"{GATEWAY} is published at {there}, and compose has {then}: set VX11_PUBLISH as it was"]
 
 
 def published(service: Mapping[str, Any]) -> set[Published]:

@@ -80,7 +80,7 @@ class Deployment:
             self._report.note(images_before=self._ids())
             self._see_leftovers()
             agreement.check_names(self._stack, before)
-            self._check("environment", lambda: agreement.check(self._stack))
+            self._check("environment", lambda: agreement.check_port(self._stack))
             changes = planning.changes_back(self._stack, before)
         except Exception as fault:
             return self._not_begun(fault)

@@ -31,7 +31,7 @@ async def both_killed(stack: MonitoredStack) -> AsyncIterator[None]:
 @asynccontextmanager
 async def hung(stack: MonitoredStack) -> AsyncIterator[None]:
     """Let hermes hang, its connections open."""
-    run(["docker", "kill", "--signal", "STOP", stack.container("hermes")], stack.environ)
+    run(_signal("STOP", stack.container("hermes")), stack.environ)
     yield
 
 
@@ -41,21 +41,29 @@ async def stalling(stack: MonitoredStack) -> AsyncIterator[None]:
     stutter = asyncio.create_task(_stutter(stack, stack.container("hermes")))
     try:
         yield
-    finally:
-        await stutter
+    except BaseException:
+        stutter.cancel()
+        raise
+    await stutter
 
 
 async def _stutter(stack: MonitoredStack, container: str) -> None:
-    started = await _told(stack, "inspect", "--format", "{{.State.StartedAt}}", container)
-    while await _told(stack, "inspect", "--format", "{{.State.StartedAt}}", container) == started:
+    started = await _started_at(stack, container)
+    while await _started_at(stack, container) == started:
         for signal, seconds in (("STOP", STALLED_SECONDS), ("CONT", RUNNING_SECONDS)):
             with suppress(AssertionError):  # it is between two starts
-                await _told(stack, "kill", "--signal", signal, container)
+                await asyncio.to_thread(run, _signal(signal, container), stack.environ)
             await asyncio.sleep(seconds)
 
 
-async def _told(stack: MonitoredStack, *arguments: str) -> str:
-    return await asyncio.to_thread(run, ["docker", *arguments], stack.environ)
+async def _started_at(stack: MonitoredStack, container: str) -> str:
+    command = ["docker", "inspect", "--format", "{{.State.StartedAt}}", container]
+    return await asyncio.to_thread(run, command, stack.environ)
+
+
+def _signal(name: str, container: str) -> list[str]:
+    """Return the command that signals all in a container but its first process, which would keep it."""
+    return ["docker", "exec", container, "sh", "-c", f"kill -{name} -1"]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ def test_other_name(engine: Engine) -> None:
     reason = "hermes runs as vx11/hermes:1.2, and .* vx11/hermes:latest: set VX11_SERVICE_TAG as it was"
     with pytest.raises(StepFailed, match=reason):
         agreement.check(engine.stack())
+    assert agreement.check_port(engine.stack()) == "the published port is that of compose"
 
 
 @pytest.mark.parametrize(
@@ -37,10 +38,11 @@ def test_other_port(address: str, port: str, said: str, engine: Engine) -> None:
     """Nor is a gateway that would come back at another place than where its clients look for it."""
     gateway = next(one for one in engine.containers if one["HostConfig"]["PortBindings"])
     gateway["HostConfig"] = {"PortBindings": {"8000/tcp": [{"HostIp": address, "HostPort": port}]}}
-    with pytest.raises(
-        StepFailed, match=f"published at {said}, and compose has 127.0.0.1:8000: set VX11_PUBLISH"
-    ):
-        agreement.check(engine.stack())
+    for check in (agreement.check, agreement.check_port):
+        with pytest.raises(
+            StepFailed, match=f"published at {said}, and compose has 127.0.0.1:8000: set VX11_PUBLISH"
+        ):
+            check(engine.stack())
 
 
 def test_names_of_before(engine: Engine) -> None:

@@ -69,6 +69,13 @@ def test_other_names(scene: Scene) -> None:
     assert scene.result.startswith("Not begun: at the snapshot compose had other names")
 
 
+def test_other_names_run(scene: Scene, engine: Engine) -> None:
+    """What runs may be called as it likes: it is what one wants to go back from."""
+    engine.containers[0]["Config"]["Image"] = "vx11/hermes:broken"
+    scene.deployment().roll_back(scene.before)
+    assert not scene.result.startswith("Not begun")
+
+
 def test_detour_out_of_sight(scene: Scene, engine: Engine) -> None:
     """Who can't see the rules of a detour that was left removes nothing of it: all may come through it."""
     engine.containers.append(container("tentaculo_link", **{LABEL: "new"}))
