@@ -20,6 +20,7 @@ from tentaculo.relay.streams import Claim, Streams
 from tests.fakes.behaviours import BEHAVIOURS
 from tests.fakes.client import RawClient, request, told
 from tests.fakes.gates import eventually, soon
+from tests.fakes.ports import free_port
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.configuration import configuration
 from tests.functional.running import GOOD, LogTap, RunningGateway
@@ -66,8 +67,7 @@ def taken() -> Iterator[int]:
 @pytest.fixture
 def free() -> int:
     """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        return int(other.getsockname()[1])
+    return free_port()
 
 
 def is_open(port: int) -> bool:

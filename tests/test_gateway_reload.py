@@ -13,6 +13,7 @@ import pytest
 from tentaculo.relay.reloading import Reloaded
 from tests.fakes.client import request, told
 from tests.fakes.gates import eventually, soon
+from tests.fakes.ports import free_port
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.editing import EditedGateway, edited, write
 from tests.functional.process import GatewayProcess
@@ -35,8 +36,7 @@ async def running(upstream: ScriptedUpstream, tmp_path: Path) -> AsyncIterator[E
 @pytest.fixture
 def free() -> tuple[int, int]:
     """Two ports that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        return int(one.getsockname()[1]), int(other.getsockname()[1])
+    return free_port(), free_port()
 
 
 async def test_other_address(

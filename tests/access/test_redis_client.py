@@ -16,7 +16,8 @@ from tentaculo.access.redis_store import RedisStore
 from tentaculo.access.redis_url import read_url
 from tentaculo.access.store import Client, Grant, Revoked, StoreEvent, Terms, TokenStoreUnavailable
 from tests.fakes.gates import eventually
-from tests.fakes.redis_server import becomes, free_port, redis_program, running_redis
+from tests.fakes.ports import free_port
+from tests.fakes.redis_server import becomes, redis_program, running_redis
 from tests.upstream.certificates import Certificates, make_certificates
 
 DIGEST = bytes(32)

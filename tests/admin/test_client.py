@@ -11,6 +11,7 @@ import pytest
 from tentaculo.admin.client import Base, CallFailed, WrongUse, call, read_base, revoke
 from tests.admin.stacks import ADMIN_TOKEN, answering, running, said
 from tests.fakes.client import request
+from tests.fakes.ports import free_port
 from tests.functional.certificates import Authority
 from tests.functional.running import GOOD
 
@@ -120,14 +121,9 @@ async def test_a_store_that_is_away_is_no_success(tmp_path: Path) -> None:
     assert str(found).startswith("CallFailed: The token store does not answer, ")
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
-
-
 def test_nobody_there_is_one_sentence() -> None:
     """It names the address and the reason."""
-    url = f"http://127.0.0.1:{_free_port()}"
+    url = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(CallFailed) as caught:
         revoke(read_base(url), ADMIN_TOKEN, "operator-ui")
     assert str(caught.value) == f"{url} can't be reached: Connection refused."
@@ -139,7 +135,7 @@ def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch)
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
         with pytest.raises(CallFailed, match="can't be reached"):
-            revoke(read_base(f"http://127.0.0.1:{_free_port()}"), ADMIN_TOKEN, "operator-ui")
+            revoke(read_base(f"http://127.0.0.1:{free_port()}"), ADMIN_TOKEN, "operator-ui")
 
 
 def _reply(status: int, body: bytes) -> bytes:

@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager, closing, suppress
 import pytest
 
 from scripts.benchmarks.big_backend import BLOCK_BYTES, BUFFER_BYTES, make_body, serve
-from scripts.benchmarks.machine import free_ports
 from scripts.benchmarks.peers import BODY
 from tests.fakes.gates import eventually, soon
+from tests.fakes.ports import free_port
 
 SIZE = 3 * BUFFER_BYTES + 7
 
@@ -21,7 +21,7 @@ SIZE = 3 * BUFFER_BYTES + 7
 @asynccontextmanager
 async def backend() -> AsyncIterator[int]:
     """Run a backend and yield its port."""
-    port = next(free_ports())
+    port = free_port()
     serving = asyncio.create_task(serve(port))
     try:
         await eventually(lambda: serving.done() or _listens(port))

@@ -14,10 +14,10 @@ from scripts.benchmarks import tools
 from scripts.benchmarks.call_peers import FULL, MAKERS, PLAIN, WAYS, choose_rows, make_peer
 from scripts.benchmarks.features import FeatureMissing, check_features
 from scripts.benchmarks.form import Form
-from scripts.benchmarks.machine import free_ports
 from scripts.benchmarks.peers import BODY, TOKEN, Peer, Place
 from scripts.benchmarks.processes import running
 from tests.benchmarks.plain_backend import plain_backend
+from tests.fakes.ports import free_port
 
 ROWS = choose_rows(tuple(MAKERS), WAYS)
 
@@ -78,8 +78,7 @@ def test_rows(peers: tuple[str, ...], ways: tuple[str, ...], rows: list[str]) ->
 @pytest.fixture
 def real_place(tmp_path: Path) -> Place:
     """A place with free ports."""
-    ports = free_ports()
-    return Place(tmp_path, next(ports), ports, print, Form(sys.executable))
+    return Place(tmp_path, free_port(), iter(free_port, None), print, Form(sys.executable))
 
 
 def test_the_gateway_has_the_features(real_place: Place) -> None:

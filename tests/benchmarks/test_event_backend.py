@@ -27,8 +27,8 @@ from scripts.benchmarks.event_backend import (
     serve,
 )
 from scripts.benchmarks.event_load import count_open
-from scripts.benchmarks.machine import free_ports
 from tests.fakes.gates import eventually, soon
+from tests.fakes.ports import free_port
 
 ASK = b"GET /x HTTP/1.1\r\nHost: bench\r\n\r\n"
 RATE = 50.0
@@ -55,7 +55,7 @@ async def backend(
     rate: float = RATE, *, together: bool = False, hub: int | None = None
 ) -> AsyncIterator[int]:
     """Run a backend and yield its port."""
-    port = next(free_ports())
+    port = free_port()
     beat = Beat(rate=rate, size=SMALLEST_EVENT, together=together)
     serving = asyncio.create_task(serve(port, beat, hub=hub))
     try:

@@ -19,11 +19,11 @@ from scripts.benchmarks.event_load import (
     quantiles,
     run_load,
 )
-from scripts.benchmarks.machine import free_ports
 from scripts.benchmarks.wrk import LoadFailed
 from tests.admin.stacks import answering
 from tests.benchmarks.test_event_backend import RATE, backend
 from tests.fakes.gates import soon
+from tests.fakes.ports import free_port
 
 EVENTS = STREAM_HEAD + make_event(40, 7) + make_event(40, 9)
 
@@ -132,7 +132,7 @@ async def test_who_does_not_answer_ends_the_load(monkeypatch: pytest.MonkeyPatch
 def test_a_process_that_failed_says_why() -> None:
     """The last words of the load's process come back, and a pin stands before its command."""
     with pytest.raises(LoadFailed, match="Connection refused"):
-        run_load(plan(next(free_ports())), sys.executable, ["env"])
+        run_load(plan(free_port()), sys.executable, ["env"])
     with pytest.raises(LoadFailed, match="without a word"):
         run_load(plan(1), sys.executable, ["false"])
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 
 from scripts.benchmarks.idle_load import IdleLoad, IdlePlan, check_beats, hold, run_idle
-from scripts.benchmarks.machine import free_ports
 from scripts.benchmarks.wrk import LoadFailed
 from tests.admin.stacks import answering
 from tests.benchmarks.test_event_backend import backend
 from tests.fakes.gates import soon
+from tests.fakes.ports import free_port
 
 
 def plan(port: int) -> IdlePlan:
@@ -67,7 +67,7 @@ def test_beats_prove_heartbeats() -> None:
 def test_a_process_that_failed_says_why() -> None:
     """The last words of the load's process come back."""
     with pytest.raises(LoadFailed, match="Connection refused"):
-        run_idle(plan(next(free_ports())), sys.executable)
+        run_idle(plan(free_port()), sys.executable)
 
 
 def test_a_credential_is_not_shown() -> None:

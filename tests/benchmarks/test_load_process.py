@@ -9,8 +9,8 @@ import pytest
 from scripts.benchmarks import load_process
 from scripts.benchmarks.big_load import MODULE, BigPlan
 from scripts.benchmarks.load_process import run_process
-from scripts.benchmarks.machine import free_ports
 from scripts.benchmarks.wrk import LoadFailed
+from tests.fakes.ports import free_port
 
 
 def plan(port: int) -> BigPlan:
@@ -21,7 +21,7 @@ def plan(port: int) -> BigPlan:
 def test_a_process_that_failed_says_why() -> None:
     """The last words of the process come back, and a pin stands before its command."""
     with pytest.raises(LoadFailed, match="Connection refused"):
-        run_process(MODULE, plan(next(free_ports())), sys.executable, seconds=1, pin=["env"])
+        run_process(MODULE, plan(free_port()), sys.executable, seconds=1, pin=["env"])
     with pytest.raises(LoadFailed, match="without a word"):
         run_process(MODULE, plan(1), sys.executable, seconds=1, pin=["false"])
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from scripts.benchmarks import processes
-from scripts.benchmarks.machine import free_ports
 from scripts.benchmarks.processes import StartFailed, running
+from tests.fakes.ports import free_port
 
 LISTEN = "import socket, signal; s = socket.create_server(('127.0.0.1', {port})); print('up', flush=True); "
 
@@ -22,7 +22,7 @@ def is_running(pid: int) -> bool:
 @pytest.fixture
 def port() -> int:
     """Return a free port."""
-    return next(free_ports())
+    return free_port()
 
 
 @pytest.mark.parametrize(

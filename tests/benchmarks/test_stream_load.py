@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.benchmarks.machine import free_ports
 from scripts.benchmarks.stream_load import StreamPlan, press_streams, stream_backend
 from scripts.benchmarks.wrk import LoadFailed
 from tests.admin.stacks import answering
 from tests.fakes.gates import soon
+from tests.fakes.ports import free_port
 from tests.functional.running import TOKEN, RunningGateway
 
 CONFIG = """
@@ -30,7 +30,7 @@ def _plan(port: int, token: str = TOKEN) -> StreamPlan:
 
 async def test_every_stream_that_is_counted_was_opened() -> None:
     """The gateway counts as many as the load does, each opened with a token of its own."""
-    port = next(free_ports())
+    port = free_port()
     gateway = RunningGateway(CONFIG.format(token=TOKEN, port=port))
     async with stream_backend(port):
         await gateway.start()

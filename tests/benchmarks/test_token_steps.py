@@ -18,7 +18,8 @@ from scripts.benchmarks.token_steps import (
     time_steps,
 )
 from tentaculo.access.memory_store import MemoryStore
-from tests.fakes.redis_server import free_port, running_redis
+from tests.fakes.ports import free_port
+from tests.fakes.redis_server import running_redis
 
 
 async def test_each_batch_has_a_time() -> None:

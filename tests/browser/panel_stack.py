@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from examples.vx11.service import Service
 from examples.vx11.tokens import StreamTokens
 from tentaculo.access.memory_store import MemoryStore
 from tests.clients.node import NODE
+from tests.fakes.ports import free_address
 from tests.functional.running import RunningGateway
 
 ROOT = Path(__file__).parents[2]
@@ -77,9 +77,11 @@ class PanelStack:
             await service.start()
             self._services.append(service)
             self._environ[f"{name}_ADDRESS"] = "{}:{}".format(*service.address)
-        with socket.create_server(("127.0.0.1", 0)) as found:
-            self._environ["TENTACULO_LISTEN"] = f"127.0.0.1:{found.getsockname()[1]}"
-        self._environ |= {"TENTACULO_ADMIN": "127.0.0.1:0", "VX11_TOKEN": TOKEN}
+        self._environ |= {
+            "TENTACULO_LISTEN": free_address(),
+            "TENTACULO_ADMIN": "127.0.0.1:0",
+            "VX11_TOKEN": TOKEN,
+        }
         await self.bring_gateway(**environ)
 
     async def bring_gateway(self, **environ: str) -> None:

@@ -16,6 +16,7 @@ from tests.browser.stage import SSE_HEAD, Answer, Ending, streaming
 from tests.browser.token_pages import LossyCable
 from tests.fakes.behaviours import chunk
 from tests.fakes.event_server import EventServer
+from tests.fakes.ports import free_port
 from tests.functional.editing import EditedGateway, write
 from tests.functional.process import GatewayProcess
 from tests.functional.tokens import revoke
@@ -152,7 +153,7 @@ async def test_gateway_is_restarted(
     number: signal.Signals, scene: Scene, server: EventServer, tmp_path: Path
 ) -> None:
     """The page stays, and its stream goes on where it was; tokens of before are not needed."""
-    first = await launched(tmp_path / "first.yaml", scene.file(port=server.port))
+    first = await launched(tmp_path / "first.yaml", scene.file(port=server.port, listen=free_port()))
     client = await (await scene.tab(f"http://{HOST}:{first.port}/")).client(EVENTS, "draining")
     await client.until("open")
     await server.emit(10)
@@ -172,13 +173,13 @@ async def test_gateway_is_restarted(
 
 async def test_drained(scene: Scene, server: EventServer) -> None:
     """Its stream says goodbye; it comes back after the time it was told, to whoever listens there then."""
-    drained = await scene.start(events_route(stream="retry: 30s"), port=server.port)
+    port = free_port()
+    drained = await scene.start(events_route(stream="retry: 30s"), port=server.port, listen=port)
     tab = await scene.timeless()
     client = await tab.client(EVENTS, "draining")
     await client.until("open")
     await server.emit(10)
     await got(client, 10)
-    port = drained.port
     await drained.shut_down()
     (said,) = await client.until("draining")
     assert (said.data, said.last_event_id) == ('{"reason": "draining"}', "10")

@@ -13,7 +13,8 @@ import pytest
 
 from tests.documents.pages import ROOT, blocks, typed
 from tests.fakes.gates import soon
-from tests.faults.launching import accepts, free_ports, launch
+from tests.fakes.ports import free_ports
+from tests.faults.launching import accepts, launch
 
 TOKEN = "a-token-of-the-reader"
 STARTS = ("python3 backend.py", "scripts/setup run", "scripts/run gateway.yaml", "export ")

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl
 from tests.fakes.client import RawClient, request, told
 from tests.fakes.gates import soon
 from tests.fakes.messages import Cut, Malformed, read_request
+from tests.fakes.ports import free_port
 from tests.fakes.sockets import Listener, Wire
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -110,7 +111,7 @@ async def main(port: str, emitted: str, ids: str) -> None:
     server = Server(int(emitted), ids == "ids")
     listener = Listener(server.serve, keep=False)
     await listener.start(int(port))
-    print(listener.port, flush=True)  # noqa: T201 - how it tells its port
+    print("listening", flush=True)  # noqa: T201 - how it tells its parent
     await asyncio.to_thread(sys.stdin.read)
     await listener.stop()
 
@@ -122,13 +123,13 @@ class EventServer:
     """The server as a test sees it; `emitted` counts what it was told to send, over all its lives."""
 
     def __init__(self, *, ids: bool = True) -> None:
-        self.port = 0
+        self.port = free_port()
         self.emitted = 0
         self._ids = ids
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Start it, on the port that it had before."""
+        """Start it, each time on the same port."""
         self._process = process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "tests.fakes.event_server", str(self.port), str(self.emitted)),
@@ -138,7 +139,7 @@ class EventServer:
             cwd=ROOT,
         )
         assert process.stdout is not None
-        self.port = int(await soon(process.stdout.readline(), 20))
+        assert await soon(process.stdout.readline(), 20) == b"listening\n"
 
     async def kill(self) -> None:
         """End it by SIGKILL; ending it again does nothing."""

@@ -8,10 +8,10 @@ import socket
 class QuietPort:
     """Refuses connections until a fake listens at `port`; no other process gets that number."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self._socket = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.bind(("127.0.0.1", port))
         self.port = int(self._socket.getsockname()[1])
 
     def close(self) -> None:

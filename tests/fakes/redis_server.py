@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -126,16 +125,6 @@ async def becomes(holds: Callable[[], Awaitable[bool]], seconds: float = 10.0) -
     async with asyncio.timeout(seconds):
         while not await holds():  # noqa: ASYNC110 - only asking tells
             await asyncio.sleep(0.01)
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on, below 55536: a cluster adds 10,000 for its bus."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-            if port < 55536:
-                return port
 
 
 def _with_its_parent() -> list[str]:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import signal
-import socket
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -33,16 +30,6 @@ async def launch(
         env={**os.environ, "PYTHONUNBUFFERED": "1", **(environ or {})},
     )
     return GatewayProcess(process)
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody has or gets unasked, for gateways that can't tell theirs."""
-    found: list[int] = []
-    while len(found) < count:
-        port = random.randrange(20_000, 32_000)
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            found.append(port)
-    return found
 
 
 async def accepts(process: GatewayProcess, seconds: float = 20.0) -> None:

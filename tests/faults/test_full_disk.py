@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.ports import free_ports
 from tests.fakes.upstream import ScriptedUpstream
-from tests.faults.launching import accepts, end, free_ports, launch
+from tests.faults.launching import accepts, end, launch
 from tests.functional.configuration import configuration
 from tests.functional.process import GatewayProcess
 from tests.functional.running import GOOD

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.fakes.gates import eventually
+from tests.fakes.ports import free_ports
 from tests.fakes.upstream import ScriptedUpstream
-from tests.faults.launching import accepts, free_ports, launch
+from tests.faults.launching import accepts, launch
 from tests.functional.configuration import configuration
 from tests.functional.running import GOOD
 

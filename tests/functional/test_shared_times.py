@@ -12,6 +12,7 @@ from tentaculo.relay.last_words import BEAT, RESYNC
 from tests.fakes.behaviours import chunk
 from tests.fakes.client import RawClient, request
 from tests.fakes.gates import eventually, soon
+from tests.fakes.quiet_port import QuietPort
 from tests.fakes.upstream import Exchange, ScriptedUpstream
 from tests.functional.running import GOOD
 from tests.relay.front import Front, SlowClient
@@ -204,6 +205,7 @@ async def test_upstream_that_is_away_for_too_long(front: Front, upstream: Script
     await sends(upstream, event(1), *clients)
     port = upstream.port
     await upstream.stop()
+    quiet = QuietPort(port)
     await front.logs.wait_for("shared_stream.lost", count=2)
     front.pass_time(30.1)
     for client in clients:
@@ -214,6 +216,7 @@ async def test_upstream_that_is_away_for_too_long(front: Front, upstream: Script
     assert (await front.call("/sse/a")).status == 502
     await nothing_left(front)
     await upstream.start(port)
+    quiet.close()
     client = await opened(front)
     await sends(upstream, event(2), client)
 

@@ -13,7 +13,8 @@ import pytest
 from tests.fakes.client import Fields, request
 from tests.fakes.gates import eventually
 from tests.fakes.messages import Message
-from tests.fakes.redis_server import RedisServer, free_port
+from tests.fakes.ports import free_port
+from tests.fakes.redis_server import RedisServer
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.conftest import StartWorkers
 from tests.functional.running import GOOD

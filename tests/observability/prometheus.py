@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from tests.fakes.gates import soon
-from tests.fakes.redis_server import becomes, free_port
+from tests.fakes.ports import free_port
+from tests.fakes.redis_server import becomes
 from tests.observability.files import PROMETHEUS, RULES
 
 OFTEN = "200ms"  # instead of every 5 s

@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.fakes.gates import soon
-from tests.fakes.redis_server import RedisServer, becomes, free_port
+from tests.fakes.ports import free_port
+from tests.fakes.redis_server import RedisServer, becomes
 from tests.observability.files import CONFIG
 from tests.observability.prometheus import a_25th, with_its_parent
 
@@ -27,7 +28,7 @@ class Stack:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._ports = dict(zip((GATEWAY, "admin", *UPSTREAMS, REDIS), _free_ports(), strict=False))
+        self._ports = {name: free_port() for name in (GATEWAY, "admin", *UPSTREAMS, REDIS)}
         self._redis = RedisServer(folder, "--port", str(self._ports[REDIS]), password=PASSWORD)
         self._running: dict[str, asyncio.subprocess.Process] = {}
 
@@ -124,10 +125,3 @@ class Stack:
             "HERMES_URL": f"http://127.0.0.1:{self._ports['hermes']}",
             "HERMES_DB": str(self._folder / "events.db"),
         }
-
-
-def _free_ports() -> set[int]:
-    ports: set[int] = set()
-    while len(ports) < len(UPSTREAMS) + 3:
-        ports.add(free_port())
-    return ports

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -17,22 +16,17 @@ from aiohttp import web
 from scripts import test_sse_ephemeral_token as script
 from scripts.test_sse_ephemeral_token import CHECKS, MODES, main, read_options
 from tests.fakes.gates import soon
+from tests.fakes.ports import free_address
 
 PROJECT = Path(__file__).parents[2]
 TOKEN = "principal-of-the-test"
 HEALTH, ISSUE, STREAM, PRINCIPAL, EXPIRY = range(1, 6)
 
 
-def _free_addresses(count: int) -> list[str]:
-    with ExitStack() as stack:
-        found = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [f"127.0.0.1:{one.getsockname()[1]}" for one in found]
-
-
 @asynccontextmanager
 async def _stack(folder: Path, short_tokens: str) -> AsyncIterator[str]:
     """Run the example on config/vx11.yaml; yields its URL."""
-    listen, admin, *services = _free_addresses(7)
+    listen, admin, *services = (free_address() for _ in range(7))
     names = ("MADRE", "SWITCH", "HERMES", "OPERATOR", "FRONTEND")
     environ = {
         name: value for name, value in os.environ.items() if not name.startswith(("VX11", "TENTACULO"))
@@ -211,8 +205,7 @@ async def test_a_broken_stack_fails_the_checks_it_breaks(
 
 def test_nobody_there_fails_without_showing_anything(capsys: pytest.CaptureFixture[str]) -> None:
     """An unreachable stack fails all five, and the exit code is 1."""
-    (address,) = _free_addresses(1)
-    assert main(["--base-url", f"http://{address}"], {"VX11_TOKEN": TOKEN}) == 1
+    assert main(["--base-url", f"http://{free_address()}"], {"VX11_TOKEN": TOKEN}) == 1
     output = capsys.readouterr().out
     assert output.count("FAIL") == 5
     assert TOKEN not in output

@@ -9,7 +9,7 @@ import re
 import shutil
 from pathlib import Path
 
-from tests.fakes.redis_server import free_port
+from tests.fakes.ports import free_port
 from tests.stack.stack import COMPOSE, ROOT, SERVICES, Stack, run
 
 SCALED = COMPOSE.with_name("compose.scaled.yaml")

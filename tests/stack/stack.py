@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import aiohttp
 
-from tests.fakes.redis_server import free_port
+from tests.fakes.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "examples" / "vx11" / "compose.yaml"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from tentaculo.upstream.deadlines import Deadlines
 from tentaculo.upstream.pool import Pool
 from tests.fakes.clock import Clock
 from tests.fakes.gates import eventually, soon
+from tests.fakes.ports import free_port
 from tests.fakes.sockets import Listener, Wire
 from tests.upstream.certificates import SERVER_NAME, Certificates, make_certificates
 from tests.upstream.fakes import (
@@ -46,9 +46,7 @@ async def failure_of(settings: UpstreamSettings, timeout: float = 5.0) -> Gatewa
 
 async def test_nobody_listening_is_refused() -> None:
     """A port that nobody listens on is unreachable, at once."""
-    with socket.create_server(("127.0.0.1", 0)) as closing:
-        port = closing.getsockname()[1]
-    assert word(await failure_of(settings_of(port))) == (UpstreamUnreachable, "refused")
+    assert word(await failure_of(settings_of(free_port()))) == (UpstreamUnreachable, "refused")
 
 
 async def test_connecting_has_a_timeout(full_port: int) -> None:

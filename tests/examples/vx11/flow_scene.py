@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Mapping
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from examples.vx11.service import Service
 from examples.vx11.stack import build_services
 from tentaculo.config.settings import Address
 from tests.examples.vx11.services import fields
+from tests.fakes.ports import free_port
 from tests.functional.running import RunningGateway
 
 FILE = Path(__file__).parents[3] / "config" / "vx11.yaml"
@@ -34,7 +34,7 @@ class Flow:
     """All services and the gateway, each of which but the gateway can go and come back."""
 
     def __init__(self, folder: Path, dist: Path = DIST) -> None:
-        self.addresses = dict(zip(SERVICES, _free_addresses(len(SERVICES)), strict=True))
+        self.addresses = {name: Address("127.0.0.1", free_port()) for name in SERVICES}
         self.environ = {"HERMES_DB": str(folder / "events.db")}
         self.dist = dist
         self.services: dict[str, Service] = {}
@@ -105,9 +105,3 @@ class Flow:
 
     def _url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.gateway.port}{path}"
-
-
-def _free_addresses(count: int) -> list[Address]:
-    with ExitStack() as stack:
-        found = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [Address("127.0.0.1", one.getsockname()[1]) for one in found]

@@ -21,6 +21,7 @@ from examples.vx11.__main__ import CONFIG, main
 from examples.vx11.panel import NOT_BUILT, PANEL_PATH, is_built
 from tests.examples.vx11.sse import read_event
 from tests.fakes.gates import soon
+from tests.fakes.ports import free_address
 
 TOKEN = "principal-of-the-test"
 
@@ -33,21 +34,16 @@ def events_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def _free_address() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return f"127.0.0.1:{found.getsockname()[1]}"
-
-
 def _environment(**changes: str) -> dict[str, str]:
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith(("VX11", "TENTACULO"))},
         "TENTACULO_LISTEN": "127.0.0.1:0",
         "TENTACULO_ADMIN": "127.0.0.1:0",
-        "OPERATOR_ADDRESS": _free_address(),
-        "FRONTEND_ADDRESS": _free_address(),
-        "MADRE_ADDRESS": _free_address(),
-        "SWITCH_ADDRESS": _free_address(),
-        "HERMES_ADDRESS": _free_address(),
+        "OPERATOR_ADDRESS": free_address(),
+        "FRONTEND_ADDRESS": free_address(),
+        "MADRE_ADDRESS": free_address(),
+        "SWITCH_ADDRESS": free_address(),
+        "HERMES_ADDRESS": free_address(),
         **changes,
     }
 
@@ -257,7 +253,7 @@ def test_an_address_of_another_machine_is_one_sentence(capsys: pytest.CaptureFix
 
 def test_one_address_for_two_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     """What only shows when the second listener starts stops the first one and exits 1."""
-    address = _free_address()
+    address = free_address()
     assert main(_environment(TENTACULO_LISTEN=address, OPERATOR_ADDRESS=address)) == 1
     error = capsys.readouterr().err
     assert "The stack can't start: " in error

@@ -18,7 +18,7 @@ from examples.vx11.service import Service
 from tests.examples.vx11.madre_bench import RunningMadre
 from tests.fakes.clock import Clock
 from tests.fakes.gates import Gates, eventually, soon
-from tests.fakes.redis_server import free_port
+from tests.fakes.ports import free_port
 
 
 class Pauses:

@@ -17,7 +17,7 @@ from examples.vx11.load_target import Target
 from tests.examples.vx11.flow_scene import MODES, TOKEN, Flow
 from tests.examples.vx11.sse import read_event
 from tests.fakes.gates import Gates, soon
-from tests.fakes.redis_server import free_port
+from tests.fakes.ports import free_port
 
 # Asks the test, which has the services, to restart one, and waits until it has.
 RESTART = (

@@ -7,7 +7,7 @@ import pytest
 from examples.vx11.load_target import FAILED, Target
 from tests.examples.vx11.load_scene import TOKEN, FakeGateway, faked
 from tests.fakes.gates import soon
-from tests.fakes.redis_server import free_port
+from tests.fakes.ports import free_port
 
 
 async def test_a_command_goes_under_its_key() -> None:

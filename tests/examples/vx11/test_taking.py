@@ -15,7 +15,7 @@ from tests.examples.vx11.madre_bench import RunningMadre, running_madre
 from tests.examples.vx11.services import no_pause
 from tests.examples.vx11.switch_bench import settled
 from tests.fakes.gates import Gates, eventually, soon
-from tests.fakes.redis_server import free_port
+from tests.fakes.ports import free_port
 
 
 class Desk:
