@@ -104,6 +104,19 @@ def test_wakes_up_again(pipe: Pipe) -> None:
     writer.close(PATIENCE)
 
 
+def test_the_event_loop_goes_first(pipe: Pipe) -> None:
+    """The thread's priority is lower than that of the others, which keep theirs."""
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    writer = LogWriter(pipe.sink)
+    writer.write(b"line\n")
+    assert pipe.read_line() == b"line\n"
+    thread = writer._thread.native_id
+    assert thread is not None
+    assert os.getpriority(os.PRIO_PROCESS, thread) == min(own + 10, 19)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == own
+    writer.close(PATIENCE)
+
+
 def test_stalled_reader(pipe: Pipe) -> None:
     """Past the bound lines are dropped at once and counted exactly; one line says so when there is room."""
     drops = Drops()
