@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
-import random
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import aiohttp
 
+from scripts.benchmarks.machine import free_ports
 from scripts.soaking.configuration import Plan, configuration, edit_file
 from scripts.soaking.levels import Level, compare, open_things, read_level
 from scripts.soaking.load import Load
@@ -31,7 +31,6 @@ REST_SECONDS = 30.0
 SETTLE_SECONDS = 3.0
 START_SECONDS = 20.0
 END_SECONDS = 15.0
-OWN_PORTS = 20_000, 32_000
 
 
 class SoakFailed(Exception):
@@ -46,7 +45,7 @@ class Soak:
         self._folder = folder
         self._file = folder / "tentaculo.yaml"
         self._edits = 0
-        port, admin_port, backend_port = _free_ports(3)
+        port, admin_port, backend_port = itertools.islice(free_ports(), 3)
         self._plan = Plan(port, admin_port, backend_port, secrets.token_urlsafe(), secrets.token_urlsafe())
         self._backend: subprocess.Popen[bytes] | None = None
 
@@ -174,16 +173,6 @@ def _is_calm(line: str) -> bool:
         return json.loads(line)["level"] not in ("error", "critical")
     except (ValueError, KeyError, TypeError):
         return False
-
-
-def _free_ports(count: int) -> list[int]:
-    """Return ports that nobody has, and that the system gives to nobody who leaves the choice to it."""
-    found: list[int] = []
-    while len(found) < count:
-        port = random.randrange(*OWN_PORTS)
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            found.append(port)
-    return found
 
 
 async def soak(seconds: float) -> Result:
