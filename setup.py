@@ -38,6 +38,7 @@ COMPILED = (
     "upstream/breaker",
     "upstream/connection",
     "upstream/deadlines",
+    "upstream/gathering",
     "upstream/outbox",
     "upstream/plain_head",
     "upstream/pool",

@@ -14,15 +14,20 @@ from scripts.benchmarks.tools import Say
 NAME = "streams"
 HELP = "open event streams, each relayed by itself"
 DEFAULTS = Defaults(rounds=5, seconds=3, peers=peers_of(RELAYING))
+GATHERED = "tentaculo, gather"
 GOALS = (
     Goal(figure=CPU_PER_EVENT, subject="tentaculo", against="nginx", at_most=1.0),
     Goal(figure=CPU_PER_EVENT, subject="tentaculo", against="envoy", at_most=0.7),
     Goal(figure=MEMORY_PER_STREAM, subject="tentaculo", against="nginx", at_most=1.0),
+    Goal(figure=CPU_PER_EVENT, subject=GATHERED, against="nginx", at_most=1.0),
+    Goal(figure=CPU_PER_EVENT, subject=GATHERED, against="envoy", at_most=0.7),
+    Goal(figure=MEMORY_PER_STREAM, subject=GATHERED, against="nginx", at_most=1.0),
 )
 REMARKS = (
     "Each stream has one of its own upstream, and the events of all are spread evenly over time.",
     "All check a token, write a JSON line for each stream and count. HAProxy holds events back to send "
-    "several at once; with `option http-no-delay`, in the row `no-delay`, it does not.",
+    "several at once; with `option http-no-delay`, in the row `no-delay`, it does not. In the row `gather` the "
+    "gateway is told `gather: 1ms`, and reads the events of about that time together.",
 )
 add_options = held_streams.add_options
 

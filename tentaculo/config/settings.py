@@ -209,7 +209,8 @@ class StreamSettings:
 
     `slow_client` is how many bytes a client of a shared stream may lag behind. `vary` names the request
     fields, as they were written, that clients of one shared stream have in common. `last_event` lets
-    the gateway add an event that says why it ends a stream.
+    the gateway add an event that says why it ends a stream. `gather` is how long events may wait to be read
+    together.
     """
 
     heartbeat: float | None = None
@@ -226,6 +227,7 @@ class StreamSettings:
     max_streams_per_client: int | None = None
     unavailable: Unavailable = Unavailable.ERROR
     last_event: bool = True
+    gather: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,11 @@ Retry = Annotated[
     AS_DURATION,
 ]
 DrainTime = Retry
+Gather = Annotated[
+    float,
+    PlainValidator(duration_within(0.001, 1.0, "must be a duration between 1ms and 1s")),
+    AS_DURATION,
+]
 KeptEvents = Annotated[
     int,
     PlainValidator(count_up_to(MOST_EVENTS)),

@@ -10,7 +10,7 @@ from tentaculo.config.addresses import Origin
 from tentaculo.config.http_fields import FreeFieldName, PlainPath
 from tentaculo.config.scalars import Count, Duration, Many, Switch
 from tentaculo.config.section import Section
-from tentaculo.config.stream_fields import Heartbeat, KeptBytes, KeptEvents, KeptTime, Retry
+from tentaculo.config.stream_fields import Gather, Heartbeat, KeptBytes, KeptEvents, KeptTime, Retry
 from tentaculo.config.token_fields import (
     CarryWord,
     Parameter,
@@ -84,6 +84,11 @@ class StreamSection(Section):
         "or retry, an event stream that makes EventSource come again.",
     )
     last_event: Switch = Field(True, description="Whether the gateway's last event says why a stream ends.")
+    gather: Gather | None = Field(
+        None,
+        description="Time for which events may wait to be read together with those of other streams, where many "
+        "come; 1ms to 1s, null (default) for none.",
+    )
 
 
 class EphemeralTokenSection(Section):

@@ -21,6 +21,7 @@ from tentaculo.relay.reply_head import (
 )
 from tentaculo.upstream.connection import Ask, UpstreamConnection
 from tentaculo.upstream.deadlines import NEVER
+from tentaculo.upstream.gathering import Gathering
 from tentaculo.upstream.reply import Framing, ReplyHead
 from tentaculo.wire.events import EventTracker, WithoutBom
 from tentaculo.wire.headers import sort_response_fields
@@ -70,6 +71,11 @@ class Answer(Delivery):
         self._ask = None
         if upstream is not None:
             upstream.abort(left_at)
+
+    def gather(self, gathering: Gathering) -> None:
+        """Have the upstream's events read together with others'."""
+        if self._upstream is not None:
+            self._upstream.gather(gathering)
 
     # From the upstream.
 

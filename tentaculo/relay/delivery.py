@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from tentaculo.errors import GatewayError
 from tentaculo.relay.plan import RoutePlan
 from tentaculo.relay.reply_head import added_lines
+from tentaculo.upstream.gathering import Gathering
 from tentaculo.upstream.outbox import Outbox
 from tentaculo.wire.headers import Meaning
 
@@ -114,6 +115,9 @@ class Delivery:
         """Let go of everything at the end of the exchange, so that no cycle is left to collect."""
         self.detach(left_at)
         self._watch = self._on_done = None
+
+    def gather(self, gathering: Gathering) -> None:
+        """Have it read together with others, where an upstream feeds it alone."""
 
     def finish(self, error: GatewayError | None = None) -> None:
         """Say that the reply is over, once; with what went wrong, or None."""

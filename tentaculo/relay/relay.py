@@ -25,6 +25,7 @@ from tentaculo.telemetry.line_limit import LineLimit
 from tentaculo.telemetry.logs import Logs
 from tentaculo.telemetry.metrics import Metrics
 from tentaculo.upstream.deadlines import Deadlines
+from tentaculo.upstream.gathering import Gathering
 from tentaculo.upstream.outbox import Outbox
 from tentaculo.wire.forwarded import Peer
 
@@ -53,6 +54,7 @@ class Relay:
     outbox: Outbox = field(default_factory=Outbox)  # of what goes to clients
     shared: SharedStreams = field(init=False)
     overload: LineLimit = field(init=False)
+    _gatherings: dict[float, Gathering] = field(default_factory=dict)
     _open: set[Exchange] = field(default_factory=set)
     _releases: set[asyncio.Task[None]] = field(default_factory=set)
     _late: set[asyncio.Task[Redeemed]] = field(default_factory=set)
@@ -75,6 +77,12 @@ class Relay:
     def open_exchanges(self) -> int:
         """How many exchanges have begun and are not over."""
         return len(self._open)
+
+    def gathering(self, seconds: float) -> Gathering:
+        """Return the one of all streams that may wait for each other so long."""
+        if seconds not in self._gatherings:
+            self._gatherings[seconds] = Gathering(seconds, self.loop)
+        return self._gatherings[seconds]
 
     def open_streams(self) -> list[Exchange]:
         """Return the exchanges that are open streams now, the oldest first."""

@@ -48,6 +48,8 @@ class Streaming(Answering):
         stream = OpenStream(self.relay, plan, delivery, beats=not isinstance(delivery, Subscription))
         stream.open(self.claim(plan))
         self._stream = stream
+        if plan.settings.stream is not None and plan.settings.stream.gather is not None:
+            delivery.gather(self.relay.gathering(plan.settings.stream.gather))
         self.server_answered()
         self.record.stream_opened(self._secrets(), self.by)
 

@@ -13,6 +13,7 @@ from typing import cast
 from tentaculo.errors import GatewayError, UpstreamProtocolError, UpstreamTimeout, UpstreamUnreachable
 from tentaculo.upstream.deadlines import NEVER, Deadlines
 from tentaculo.upstream.faults import translate
+from tentaculo.upstream.gathering import IS_POSSIBLE, Gathering
 from tentaculo.upstream.outbox import Outbox
 from tentaculo.upstream.reply import Framing, ReplyHead, ReplySink
 from tentaculo.upstream.reply_parser import ReplyParser
@@ -47,6 +48,7 @@ class UpstreamConnection:
         "_client_left_at",
         "_deadlines",
         "_drained",
+        "_gathering",
         "_on_closed",
         "_on_idle",
         "_outbox",
@@ -79,6 +81,7 @@ class UpstreamConnection:
         self._transport: asyncio.Transport | None = None
         self._ask: Ask | None = None
         self._drained: asyncio.Future[None] | None = None
+        self._gathering: Gathering | None = None
         self._reading_paused = False
         self._uploading = False
         self._answered_early = False
@@ -158,12 +161,41 @@ class UpstreamConnection:
         if self._drained is not None:
             await asyncio.shield(self._drained)
 
+    def gather(self, gathering: Gathering) -> None:
+        """Have the rest of the reply read together with others'; under TLS the transport alone can read."""
+        transport = self._transport
+        if transport is None or not IS_POSSIBLE or transport.get_extra_info("sslcontext") is not None:
+            return
+        self._gathering = gathering
+        if not self._reading_paused:
+            transport.pause_reading()
+            self._join(gathering, transport)
+
+    def _join(self, gathering: Gathering, transport: asyncio.Transport) -> None:
+        if not transport.is_closing():  # else the descriptor may be another's by now
+            gathering.join(self, self.fileno)
+
+    def read_alone(self) -> None:
+        """Be read by the transport again, or not at all where reading is paused."""
+        gathering, self._gathering = self._gathering, None
+        if gathering is not None:
+            gathering.leave(self)
+            if self._transport is not None and not (self._reading_paused or self._transport.is_closing()):
+                self._transport.resume_reading()
+
+    def break_off(self) -> None:
+        """Close at once, as if the upstream had in the midst of a reply; the sink hears of it."""
+        self._fail(UpstreamProtocolError("cut"))
+
     def pause_reading(self) -> None:
         """Stop reading; the idle time stands still."""
         if self._transport is not None and not self._reading_paused:
             self._reading_paused = True
             self.deadline = NEVER
-            self._transport.pause_reading()
+            if self._gathering is not None:
+                self._gathering.leave(self)
+            else:
+                self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Go on reading."""
@@ -171,7 +203,10 @@ class UpstreamConnection:
             self._reading_paused = False
             if self._ask is not None:
                 self._restart_timer(self._deadlines.clock())
-            self._transport.resume_reading()
+            if self._gathering is not None:
+                self._join(self._gathering, self._transport)
+            else:
+                self._transport.resume_reading()
 
     def abort(self, since: float | None = None) -> None:
         """Close at once; the sink hears nothing more.
@@ -180,6 +215,7 @@ class UpstreamConnection:
         connection's end is told.
         """
         self._ask = None
+        self.read_alone()
         if since is not None:
             self._client_left_at = since
         if self._transport is not None:
@@ -201,6 +237,7 @@ class UpstreamConnection:
     def connection_lost(self, exc: Exception | None) -> None:
         self._deadlines.forget(self)
         self._transport = None
+        self.read_alone()
         self.peer_closed = self.peer_closed or exc is not None
         self.resume_writing()
         ask, self._ask = self._ask, None
@@ -277,6 +314,7 @@ class UpstreamConnection:
         self._ask = None
         self.served += 1
         ask.sink.reply_received(self._parser.take_head(), body, b"", ended=True)
+        self.read_alone()
         # Who answered before it was asked may answer once more, and that would be the next one's reply.
         if self._parser.reusable and not (self._uploading or self._answered_early) and self.is_open:
             self.resume_reading()

@@ -114,6 +114,14 @@ def test_streams_for_browsers_beat_unasked(access: str, heartbeat: str, seconds:
     assert made.stream == StreamSettings(heartbeat=seconds)
 
 
+@pytest.mark.parametrize(("gather", "seconds"), [("20ms", 0.02), ("null", None), ("", None)])
+def test_streams_are_gathered_where_that_is_asked_for(gather: str, seconds: float | None) -> None:
+    """Nothing waits unless a time is given."""
+    route = f"{{name: a, path: /a, upstream: backend, stream: {{gather: {gather}}}}}"
+    (made,) = settings_of(config(route)).routes
+    assert made.stream == StreamSettings(gather=seconds)
+
+
 @pytest.mark.parametrize(
     ("max_age", "seconds"),
     [

@@ -10,6 +10,7 @@ SIZE = "must be a size in bytes, such as 8192, 64KiB or 1MiB"
 COUNT = "must be a whole number, 1 or more"
 BEAT = "must be a duration between 1s and 1h"
 BRIEF = "must be a duration between 1ms and 1h"
+GATHERED = "must be a duration between 1ms and 1s"
 KEPT = "must be a duration between 1ms and 24h"
 UNIT = "must be a duration with its unit, such as 500ms, 15s, 1m or 4h"
 
@@ -34,6 +35,9 @@ UNIT = "must be a duration with its unit, such as 500ms, 15s, 1m or 4h"
         ("replay: {bytes: 1073741825}", "replay.bytes: must be 1GiB at most"),
         ("replay: {bytes: 1MB}", f"replay.bytes: {SIZE}"),
         ("replay: {age: 1441m}", f"replay.age: {KEPT}"),
+        ("shared: false, gather: 1ms", None),
+        ("shared: false, gather: 1s", None),
+        ("shared: false, gather: 1001ms", f"gather: {GATHERED}"),
         ("slow_client: 1GiB", None),
         ("slow_client: 2GiB", "slow_client: must be 1GiB at most"),
         ("slow_client: 0", "slow_client: must be a size of 1 byte or more"),
@@ -41,7 +45,8 @@ UNIT = "must be a duration with its unit, such as 500ms, 15s, 1m or 4h"
 )
 def test_option_of_a_stream_has_bounds(option: str, problem: str | None) -> None:
     """Both bounds are taken, and what is past them is told at its key."""
-    route = f"{{name: a, path: /a, upstream: backend, stream: {{shared: true, {option}}}}}"
+    shared = "" if "shared" in option else "shared: true, "
+    route = f"{{name: a, path: /a, upstream: backend, stream: {{{shared}{option}}}}}"
     assert problems_of(config(route)) == ([f"routes[0].stream.{problem}"] if problem else [])
 
 

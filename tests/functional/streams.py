@@ -9,6 +9,7 @@ ROUTES = """
 routes:
   - {name: checked, path: /*, upstream: backend}
   - {name: open, path: /sse/open, upstream: backend, access: public, stream: {}}
+  - {name: gathered, path: /sse/gathered, upstream: backend, stream: {gather: 1ms}}
   - {name: delegated, path: /sse/delegated, upstream: backend, access: upstream, stream: {}}
   - {name: delegated-204, path: /status/204, upstream: backend, access: upstream, stream: {}}
   - {name: delegated-401, path: /status/401, upstream: backend, access: upstream, stream: {}}
@@ -21,7 +22,7 @@ routes:
   - {name: posting, path: /sse/posting, upstream: backend, stream: {}}
   - {name: posting-json, path: /echo/posting, upstream: backend, stream: {}}
 """
-PATHS = ["/sse/plain", "/sse/open", "/sse/delegated"]
+PATHS = ["/sse/plain", "/sse/open", "/sse/delegated", "/sse/gathered"]
 
 
 async def open_stream(gateway: RunningGateway, target: str, version: str = "1.1") -> RawClient:

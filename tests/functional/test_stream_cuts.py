@@ -17,6 +17,7 @@ from tests.functional.tokens import BROWSER, issue, stream_route, token_configur
 ROUTES = """
 routes:
   - {name: declared, path: /slow-head/declared, upstream: backend, stream: {retry: 3s}}
+  - {name: gathered, path: /slow-head/gathered, upstream: backend, stream: {gather: 1ms}}
   - {name: everything, path: /*, upstream: backend}
 """
 GREETING = b"d\r\nretry: 3000\n\n\r\n"
@@ -33,7 +34,7 @@ PLACES = {
     "mid-end": (CHUNKED + EVENT + b"0\r\n", b"data: a\n\n\r\n"),
     "mid-length": (TYPED + b"Content-Length: 99\r\n\r\ndata: a\n\n", b"data: a\n\n"),
 }
-KINDS = pytest.mark.parametrize("kind", ["declared", "plain"])
+KINDS = pytest.mark.parametrize("kind", ["declared", "gathered", "plain"])
 METHODS = pytest.mark.parametrize("method", ["GET", "POST"])
 DEATHS = pytest.mark.parametrize("reset", [True, False], ids=["reset", "fin"])
 

@@ -59,7 +59,11 @@ def _shared_only(draft: Draft, route: RouteDraft, stream: StreamSection) -> Iter
         }
         for key in (key for key in given if given[key] and draft.is_clear(*path, "shared")):
             yield Finding((*path, key), "is for shared: true only", at_key=True)
-    elif stream.assign_ids and stream.replay is None and draft.is_clear(*path, "replay"):
+        return
+    if stream.gather is not None:
+        message = "can't be with shared: true, which reads one stream of the upstream for all"
+        yield Finding((*path, "gather"), message, at_key=True)
+    if stream.assign_ids and stream.replay is None and draft.is_clear(*path, "replay"):
         yield Finding((*path, "assign_ids"), 'needs replay, such as "replay: {}"', at_key=True)
 
 

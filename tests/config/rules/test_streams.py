@@ -17,6 +17,7 @@ HOST = "must not be Host, which only request_headers.set may give"
 TWICE = "this header is in the list already"
 OPENED = "can't be with access upstream: the gateway would open the stream with no one checked"
 SENT = "can't be with access upstream: the gateway would send events with no one checked"
+ONE_READ = "can't be with shared: true, which reads one stream of the upstream for all"
 SHARED_ONLY = "is for shared: true only"
 TOKENS = "access: ephemeral-token, ephemeral_token: {issue_path: /t}"
 
@@ -70,6 +71,9 @@ def test_unchecked_stream_is_not_shared(stream: str, problems: list[str]) -> Non
         ("vary: [A]", [f"vary: {SHARED_ONLY}"]),
         ("assign_ids: true", [f"assign_ids: {SHARED_ONLY}"]),
         ("slow_client: 1MiB", [f"slow_client: {SHARED_ONLY}"]),
+        ("gather: 1ms", []),
+        ("shared: true, gather: 1ms", [f"gather: {ONE_READ}"]),
+        ("shared: x, gather: 1ms", ["shared: must be true or false"]),
         ("shared: false, vary: [_], replay: {}", [f"vary: {SHARED_ONLY}", f"replay: {SHARED_ONLY}"]),
         ("replay: null, vary: [], assign_ids: false, slow_client: null", []),
         ("shared: x, replay: {}", ["shared: must be true or false"]),

@@ -1,0 +1,189 @@
+"""One connection whose reply is read together with those of others: what changes is who reads, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from tentaculo.errors import UpstreamProtocolError
+from tentaculo.upstream.gathering import Gathering
+from tests.fakes.gates import soon
+from tests.relay.parts import RecordingTransport
+from tests.upstream.fakes import CHUNKED, MUCH, OK, REPLY, Link, Sink, reset, word
+
+LAST = b"0\r\n\r\n"
+
+
+class Counted(Gathering):
+    """A gathering that knows how many are in it."""
+
+    def __init__(self) -> None:
+        super().__init__(0.001, asyncio.get_running_loop())
+
+    @property
+    def size(self) -> int:
+        """How many are in it."""
+        return len(self._members)
+
+
+@pytest.fixture
+async def gathering() -> Counted:
+    """A gathering of this loop, with nobody in it."""
+    return Counted()
+
+
+async def gathered(link: Link, gathering: Gathering, head: bytes = CHUNKED) -> Sink:
+    """Ask, and have the reply gathered from its head on, as a stream is."""
+    sink = link.ask()
+
+    def join() -> None:
+        sink.on_reply = lambda: None
+        link.connection.gather(gathering)
+
+    sink.on_reply = join
+    link.wire.writer.write(head)
+    await sink.until(lambda: sink.head is not None)
+    return sink
+
+
+async def test_pieces_come_as_they_are_sent(link: Link, gathering: Counted) -> None:
+    """Each is handed on before the next is sent; at the end the transport reads again, for the next reply."""
+    sink = await gathered(link, gathering)
+    assert gathering.size == 1
+    for piece, body in ((b"3\r\none\r\n", b"one"), (b"3\r\ntwo\r\n", b"onetwo")):
+        link.wire.writer.write(piece)
+        await sink.until(lambda body=body: sink.body == body)  # type: ignore[misc]
+    link.wire.writer.write(LAST)
+    assert await sink.whole() == (200, b"onetwo")
+    assert gathering.size == 0
+    assert link.idle == [link.connection]
+    assert await (await link.exchange()).whole() == (200, b"hello")
+
+
+async def test_reply_that_ends_at_once_is_not_gathered(link: Link, gathering: Counted) -> None:
+    """Its connection serves the next one as ever."""
+    sink = await gathered(link, gathering, REPLY)
+    assert await sink.whole() == (200, b"hello")
+    assert gathering.size == 0
+    assert await (await link.exchange()).whole() == (200, b"hello")
+
+
+@pytest.mark.parametrize("framing", [CHUNKED, OK + b"\r\n"], ids=["chunked", "close"])
+async def test_reset_is_a_cut(link: Link, gathering: Counted, framing: bytes) -> None:
+    """Even where the end of the connection is that of the body."""
+    sink = await gathered(link, gathering, framing)
+    reset(link.wire)
+    assert word(await sink.failure()) == (UpstreamProtocolError, "cut")
+    assert gathering.size == 0
+    await link.is_closed()
+
+
+async def test_end_is_what_the_framing_says(link: Link, gathering: Counted) -> None:
+    """The end of the connection ends a body without length well, with all that came before."""
+    sink = await gathered(link, gathering, OK + b"\r\n")
+    link.wire.writer.write(MUCH)
+    link.wire.writer.write_eof()
+    assert await sink.whole() == (200, MUCH)
+    assert gathering.size == 0
+    await link.is_closed()
+
+
+async def test_end_in_a_chunked_body_is_a_cut(link: Link, gathering: Counted) -> None:
+    """What stops short is never whole."""
+    sink = await gathered(link, gathering)
+    link.wire.writer.write(b"3\r\none\r\n")
+    link.wire.writer.close()
+    assert word(await sink.failure()) == (UpstreamProtocolError, "cut")
+    assert sink.body == b"one"
+    await link.is_closed()
+
+
+async def test_paused_reading_stops_the_upstream(link: Link, gathering: Counted) -> None:
+    """While reading is paused nothing is handed on; then it goes on where it was."""
+    sink = await gathered(link, gathering, OK + b"Content-Length: %d\r\n\r\n" % len(MUCH))
+    sink.on_reply = link.connection.pause_reading
+    link.wire.writer.write(MUCH)
+    await sink.until(lambda: bool(sink.body))
+    got = len(sink.body)
+    assert gathering.size == 0
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert len(sink.body) == got < len(MUCH)
+    sink.on_reply = lambda: None
+    link.connection.resume_reading()
+    assert gathering.size == 1
+    assert await sink.whole() == (200, MUCH)
+
+
+async def test_paused_before_it_is_gathered(link: Link, gathering: Counted) -> None:
+    """Who is paused at that moment is read from when that ends."""
+    sink = link.ask()
+    link.wire.writer.write(CHUNKED)
+    await sink.until(lambda: sink.head is not None)
+    link.connection.pause_reading()
+    link.connection.gather(gathering)
+    assert gathering.size == 0
+    link.connection.resume_reading()
+    link.wire.writer.write(b"3\r\none\r\n" + LAST)
+    assert await sink.whole() == (200, b"one")
+
+
+@pytest.mark.parametrize("paused", [False, True])
+async def test_abort_leaves(link: Link, gathering: Counted, *, paused: bool) -> None:
+    """The other end hears of it, the sink does not, and nothing is left."""
+    sink = await gathered(link, gathering)
+    if paused:
+        link.connection.pause_reading()
+    link.connection.abort()
+    assert gathering.size == 0
+    link.connection.resume_reading()
+    assert gathering.size == 0
+    await soon(link.wire.gone.wait())
+    await link.is_closed()
+    assert not sink.errors
+
+
+async def test_idle_time_counts(link: Link, gathering: Counted) -> None:
+    """A gathered reply that says nothing for too long fails as any does."""
+    sink = await gathered(link, gathering)
+    link.pass_time(61)
+    await sink.failure()
+    assert gathering.size == 0
+    await link.is_closed()
+
+
+async def test_fault_of_the_sink_breaks_off(
+    link: Link, gathering: Counted, unheard: Callable[[], None]
+) -> None:
+    """What goes wrong as a piece is handed on ends that reply, as failed."""
+    sink = await gathered(link, gathering)
+
+    def fail() -> None:
+        raise ValueError("own")
+
+    sink.on_reply = fail
+    unheard()
+    link.wire.writer.write(b"3\r\none\r\n")
+    assert word(await sink.failure()) == (UpstreamProtocolError, "cut")
+    assert gathering.size == 0
+    await link.is_closed()
+
+
+@pytest.fixture
+async def unheard() -> Callable[[], None]:
+    """Let the loop keep to itself what its handlers raise."""
+    loop = asyncio.get_running_loop()
+    return lambda: loop.set_exception_handler(lambda loop, context: None)
+
+
+async def test_under_tls_the_transport_reads(link: Link, gathering: Counted) -> None:
+    """There the bytes of the socket are not those of the reply."""
+    transport = RecordingTransport()
+    transport._extra["sslcontext"] = object()  # type: ignore[attr-defined]
+    transport_before, link.connection._transport = link.connection._transport, transport
+    link.connection.gather(gathering)
+    assert transport.reading
+    assert gathering.size == 0
+    link.connection._transport = transport_before
