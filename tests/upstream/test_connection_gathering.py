@@ -145,6 +145,35 @@ async def test_abort_leaves(link: Link, gathering: Counted, *, paused: bool) -> 
     assert not sink.errors
 
 
+async def test_paused_reading_stays_so_when_it_is_read_alone(link: Link, gathering: Counted) -> None:
+    """Who reads changes nothing of whether anybody does."""
+    sink = await gathered(link, gathering)
+    link.connection.pause_reading()
+    link.connection.read_alone()
+    link.wire.writer.write(b"3\r\none\r\n" + LAST)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert sink.body == b""
+    link.connection.resume_reading()
+    assert await sink.whole() == (200, b"one")
+
+
+@pytest.mark.parametrize("paused", [False, True])
+async def test_transport_that_closes_by_itself(link: Link, gathering: Counted, *, paused: bool) -> None:
+    """As at an error while it writes: its descriptor, which may be another's then, is not read any more."""
+    sink = await gathered(link, gathering)
+    if paused:
+        link.connection.pause_reading()
+    transport = link.connection._transport
+    assert transport is not None
+    transport.abort()
+    link.connection.resume_reading()
+    assert gathering.size == (not paused)
+    await link.is_closed()
+    assert gathering.size == 0
+    assert word(await sink.failure()) == (UpstreamProtocolError, "cut")
+
+
 async def test_idle_time_counts(link: Link, gathering: Counted) -> None:
     """A gathered reply that says nothing for too long fails as any does."""
     sink = await gathered(link, gathering)
