@@ -26,8 +26,8 @@ GOALS = (
 REMARKS = (
     "Each stream has one of its own upstream, and the events of all are spread evenly over time.",
     "All check a token, write a JSON line for each stream and count. HAProxy holds events back to send "
-    "several at once; with `option http-no-delay`, in the row `no-delay`, it does not. In the row `gather` the "
-    "gateway is told `gather: 1ms`, and reads the events of about that time together.",
+    "several at once; with `option http-no-delay`, in the row `no-delay`, it does not. In the row `gather` "
+    "the gateway is told `gather: 1ms`, and reads the events of about that time together.",
 )
 add_options = held_streams.add_options
 

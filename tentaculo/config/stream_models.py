@@ -86,8 +86,8 @@ class StreamSection(Section):
     last_event: Switch = Field(True, description="Whether the gateway's last event says why a stream ends.")
     gather: Gather | None = Field(
         None,
-        description="Time for which events may wait to be read together with those of other streams, where many "
-        "come; 1ms to 1s, null (default) for none.",
+        description="Time for which events may wait to be read together with those of other streams, where "
+        "many come; 1ms to 1s, null (default) for none.",
     )
 
 

@@ -1,6 +1,6 @@
-"""Reads that are gathered: where events of many connections come close together, none wakes the event loop alone.
+"""Reads that are gathered: where many connections have something, none wakes the event loop by itself.
 
-Waking up costs a good part of what one event costs.  It knows sockets and when they are read, nothing of
+Waking up is a good part of what an event costs.  It knows sockets and when they are read, nothing of
 what is in them.
 """
 

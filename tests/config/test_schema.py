@@ -58,8 +58,8 @@ def test_default_configuration_keeps_to_the_schema_that_it_names() -> None:
         config("{name: a, path: /a, upstream: b, stream: {max_age: null, unavailable: '${U}'}}"),
         config(
             "{name: a, path: /a, upstream: b, stream: {heartbeat: null, idle_timeout: null, retry: null, "
-            "replay: null, slow_client: null, gather: null, max_streams: null, max_streams_per_principal: null, "
-            "max_streams_per_client: null}}"
+            "replay: null, slow_client: null, gather: null, max_streams: null, "
+            "max_streams_per_principal: null, max_streams_per_client: null}}"
         ),
         config("{name: a, path: /a, upstream: b, stream: {shared: true, replay: {}, slow_client: 65536}}"),
         config("{name: a, path: /a, upstream: b, cors: {origins: ['*']}}"),

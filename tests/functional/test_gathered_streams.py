@@ -1,4 +1,4 @@
-"""Streams that are read together: each client gets its own events and all of them, and what is left is nothing."""
+"""Streams that are read together: each client gets all of its own events, and nothing is left behind."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ async def test_each_client_gets_its_own_events(gateway: RunningGateway, upstream
     await gateway.logs.wait_for("stream.ended", count=STREAMS)
 
 
-async def test_streams_of_one_time_are_read_by_one(gateway: RunningGateway, upstream: ScriptedUpstream) -> None:
+async def test_streams_of_one_time_are_read_by_one(
+    gateway: RunningGateway, upstream: ScriptedUpstream
+) -> None:
     """There is one more descriptor for each time while it has streams, and none for those that don't wait."""
     before = polls()
     plain, _ = await opened(gateway, upstream, "plain")

@@ -1,4 +1,4 @@
-"""One connection whose reply is read together with those of others: what changes is who reads, and nothing else."""
+"""One connection whose reply is read together with others: who reads it changes, and nothing else."""
 
 from __future__ import annotations
 
