@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes.client import request
 from tests.fakes.messages import Cut
+from tests.fakes.client import request
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.certificates import Authority
 from tests.functional.configuration import HEAD, PRINCIPALS, ROUTES
@@ -21,10 +22,10 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("tls"), "right")
 
 
-def configuration(host: str, port: int, tls: str) -> str:
+def configuration(host: str, port: int, tls: str, routes: str = ROUTES) -> str:
     """Point one route at an https upstream."""
     backend = f"upstreams:\n  backend: {{servers: ['https://{host}:{port}'], tls: {{{tls}}}}}\n"
-    return f"{HEAD}{PRINCIPALS}{backend}{ROUTES}"
+    return f"{HEAD}{PRINCIPALS}{backend}{routes}"
 
 
 async def test_verified_upstream(
@@ -39,6 +40,21 @@ async def test_verified_upstream(
     upstream.events.put_nowait(None)
     assert (await gateway.call("/sse")).body == b"data: 1\n\n"
     assert len(upstream.wires) == 1
+
+
+async def test_gathered_stream(
+    start_gateway: StartGateway, start_upstream: StartUpstream, authority: Authority
+) -> None:
+    """What comes in the socket is not what the stream says, so that is read as if it were not gathered."""
+    upstream = await start_upstream(tls=authority.server_context("IP:127.0.0.1"))
+    routes = "routes:\n  - {name: gathered, path: /*, upstream: backend, stream: {gather: 1ms}}\n"
+    text = configuration("127.0.0.1", upstream.port, f"ca: {authority.certificate}", routes)
+    gateway = await start_gateway(text)
+    client = await gateway.client()
+    await client.send(request("GET", "/sse", GOOD))
+    for number in range(9):
+        upstream.events.put_nowait(b"data: %d\n\n" % number)
+        assert await client.until(b"data: %d\n\n" % number)
 
 
 async def test_unknown_authority(

@@ -10,7 +10,6 @@ import pytest
 from tentaculo.errors import UpstreamProtocolError
 from tentaculo.upstream.gathering import Gathering
 from tests.fakes.gates import soon
-from tests.relay.parts import RecordingTransport
 from tests.upstream.fakes import CHUNKED, MUCH, OK, REPLY, Link, Sink, reset, word
 
 LAST = b"0\r\n\r\n"
@@ -205,14 +204,3 @@ async def unheard() -> Callable[[], None]:
     """Let the loop keep to itself what its handlers raise."""
     loop = asyncio.get_running_loop()
     return lambda: loop.set_exception_handler(lambda loop, context: None)
-
-
-async def test_under_tls_the_transport_reads(link: Link, gathering: Counted) -> None:
-    """There the bytes of the socket are not those of the reply."""
-    transport = RecordingTransport()
-    transport._extra["sslcontext"] = object()  # type: ignore[attr-defined]
-    transport_before, link.connection._transport = link.connection._transport, transport
-    link.connection.gather(gathering)
-    assert transport.reading
-    assert gathering.size == 0
-    link.connection._transport = transport_before
