@@ -8,7 +8,6 @@ import pytest
 
 from tests.fakes.client import request
 from tests.fakes.messages import Cut
-from tests.fakes.client import request
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.certificates import Authority
 from tests.functional.configuration import HEAD, PRINCIPALS, ROUTES
