@@ -15,22 +15,15 @@ from tests.upstream.fakes import CHUNKED, MUCH, OK, REPLY, Link, Sink, reset, wo
 LAST = b"0\r\n\r\n"
 
 
-class Counted(Gathering):
-    """A gathering that knows how many are in it."""
-
-    def __init__(self) -> None:
-        super().__init__(0.001, asyncio.get_running_loop())
-
-    @property
-    def size(self) -> int:
-        """How many are in it."""
-        return len(self._members)
-
-
 @pytest.fixture
-async def gathering() -> Counted:
+async def gathering() -> Gathering:
     """A gathering of this loop, with nobody in it."""
-    return Counted()
+    return Gathering(0.001, asyncio.get_running_loop())
+
+
+def size(gathering: Gathering) -> int:
+    """How many are in it."""
+    return len(gathering._members)
 
 
 async def gathered(link: Link, gathering: Gathering, head: bytes = CHUNKED) -> Sink:
@@ -47,49 +40,49 @@ async def gathered(link: Link, gathering: Gathering, head: bytes = CHUNKED) -> S
     return sink
 
 
-async def test_pieces_come_as_they_are_sent(link: Link, gathering: Counted) -> None:
+async def test_pieces_come_as_they_are_sent(link: Link, gathering: Gathering) -> None:
     """Each is handed on before the next is sent; at the end the transport reads again, for the next reply."""
     sink = await gathered(link, gathering)
-    assert gathering.size == 1
+    assert size(gathering) == 1
     for piece, body in ((b"3\r\none\r\n", b"one"), (b"3\r\ntwo\r\n", b"onetwo")):
         link.wire.writer.write(piece)
         await sink.until(lambda body=body: sink.body == body)  # type: ignore[misc]
     link.wire.writer.write(LAST)
     assert await sink.whole() == (200, b"onetwo")
-    assert gathering.size == 0
+    assert size(gathering) == 0
     assert link.idle == [link.connection]
     assert await (await link.exchange()).whole() == (200, b"hello")
 
 
-async def test_reply_that_ends_at_once_is_not_gathered(link: Link, gathering: Counted) -> None:
+async def test_reply_that_ends_at_once_is_not_gathered(link: Link, gathering: Gathering) -> None:
     """Its connection serves the next one as ever."""
     sink = await gathered(link, gathering, REPLY)
     assert await sink.whole() == (200, b"hello")
-    assert gathering.size == 0
+    assert size(gathering) == 0
     assert await (await link.exchange()).whole() == (200, b"hello")
 
 
 @pytest.mark.parametrize("framing", [CHUNKED, OK + b"\r\n"], ids=["chunked", "close"])
-async def test_reset_is_a_cut(link: Link, gathering: Counted, framing: bytes) -> None:
+async def test_reset_is_a_cut(link: Link, gathering: Gathering, framing: bytes) -> None:
     """Even where the end of the connection is that of the body."""
     sink = await gathered(link, gathering, framing)
     reset(link.wire)
     assert word(await sink.failure()) == (UpstreamProtocolError, "cut")
-    assert gathering.size == 0
+    assert size(gathering) == 0
     await link.is_closed()
 
 
-async def test_end_is_what_the_framing_says(link: Link, gathering: Counted) -> None:
+async def test_end_is_what_the_framing_says(link: Link, gathering: Gathering) -> None:
     """The end of the connection ends a body without length well, with all that came before."""
     sink = await gathered(link, gathering, OK + b"\r\n")
     link.wire.writer.write(MUCH)
     link.wire.writer.write_eof()
     assert await sink.whole() == (200, MUCH)
-    assert gathering.size == 0
+    assert size(gathering) == 0
     await link.is_closed()
 
 
-async def test_end_in_a_chunked_body_is_a_cut(link: Link, gathering: Counted) -> None:
+async def test_end_in_a_chunked_body_is_a_cut(link: Link, gathering: Gathering) -> None:
     """What stops short is never whole."""
     sink = await gathered(link, gathering)
     link.wire.writer.write(b"3\r\none\r\n")
@@ -99,52 +92,52 @@ async def test_end_in_a_chunked_body_is_a_cut(link: Link, gathering: Counted) ->
     await link.is_closed()
 
 
-async def test_paused_reading_stops_the_upstream(link: Link, gathering: Counted) -> None:
+async def test_paused_reading_stops_the_upstream(link: Link, gathering: Gathering) -> None:
     """While reading is paused nothing is handed on; then it goes on where it was."""
     sink = await gathered(link, gathering, OK + b"Content-Length: %d\r\n\r\n" % len(MUCH))
     sink.on_reply = link.connection.pause_reading
     link.wire.writer.write(MUCH)
     await sink.until(lambda: bool(sink.body))
     got = len(sink.body)
-    assert gathering.size == 0
+    assert size(gathering) == 0
     for _ in range(50):
         await asyncio.sleep(0)
     assert len(sink.body) == got < len(MUCH)
     sink.on_reply = lambda: None
     link.connection.resume_reading()
-    assert gathering.size == 1
+    assert size(gathering) == 1
     assert await sink.whole() == (200, MUCH)
 
 
-async def test_paused_before_it_is_gathered(link: Link, gathering: Counted) -> None:
+async def test_paused_before_it_is_gathered(link: Link, gathering: Gathering) -> None:
     """Who is paused at that moment is read from when that ends."""
     sink = link.ask()
     link.wire.writer.write(CHUNKED)
     await sink.until(lambda: sink.head is not None)
     link.connection.pause_reading()
     link.connection.gather(gathering)
-    assert gathering.size == 0
+    assert size(gathering) == 0
     link.connection.resume_reading()
     link.wire.writer.write(b"3\r\none\r\n" + LAST)
     assert await sink.whole() == (200, b"one")
 
 
 @pytest.mark.parametrize("paused", [False, True])
-async def test_abort_leaves(link: Link, gathering: Counted, *, paused: bool) -> None:
+async def test_abort_leaves(link: Link, gathering: Gathering, *, paused: bool) -> None:
     """The other end hears of it, the sink does not, and nothing is left."""
     sink = await gathered(link, gathering)
     if paused:
         link.connection.pause_reading()
     link.connection.abort()
-    assert gathering.size == 0
+    assert size(gathering) == 0
     link.connection.resume_reading()
-    assert gathering.size == 0
+    assert size(gathering) == 0
     await soon(link.wire.gone.wait())
     await link.is_closed()
     assert not sink.errors
 
 
-async def test_paused_reading_stays_so_when_it_is_read_alone(link: Link, gathering: Counted) -> None:
+async def test_paused_reading_stays_so_when_it_is_read_alone(link: Link, gathering: Gathering) -> None:
     """Who reads changes nothing of whether anybody does."""
     sink = await gathered(link, gathering)
     link.connection.pause_reading()
@@ -158,7 +151,7 @@ async def test_paused_reading_stays_so_when_it_is_read_alone(link: Link, gatheri
 
 
 @pytest.mark.parametrize("paused", [False, True])
-async def test_transport_that_closes_by_itself(link: Link, gathering: Counted, *, paused: bool) -> None:
+async def test_transport_that_closes_by_itself(link: Link, gathering: Gathering, *, paused: bool) -> None:
     """As at an error while it writes: its descriptor, which may be another's then, is not read any more."""
     sink = await gathered(link, gathering)
     if paused:
@@ -167,23 +160,23 @@ async def test_transport_that_closes_by_itself(link: Link, gathering: Counted, *
     assert transport is not None
     transport.abort()
     link.connection.resume_reading()
-    assert gathering.size == (not paused)
+    assert size(gathering) == (not paused)
     await link.is_closed()
-    assert gathering.size == 0
+    assert size(gathering) == 0
     assert word(await sink.failure()) == (UpstreamProtocolError, "cut")
 
 
-async def test_idle_time_counts(link: Link, gathering: Counted) -> None:
+async def test_idle_time_counts(link: Link, gathering: Gathering) -> None:
     """A gathered reply that says nothing for too long fails as any does."""
     sink = await gathered(link, gathering)
     link.pass_time(61)
     await sink.failure()
-    assert gathering.size == 0
+    assert size(gathering) == 0
     await link.is_closed()
 
 
 async def test_fault_of_the_sink_breaks_off(
-    link: Link, gathering: Counted, unheard: Callable[[], None]
+    link: Link, gathering: Gathering, unheard: Callable[[], None]
 ) -> None:
     """What goes wrong as a piece is handed on ends that reply, as failed."""
     sink = await gathered(link, gathering)
@@ -195,7 +188,7 @@ async def test_fault_of_the_sink_breaks_off(
     unheard()
     link.wire.writer.write(b"3\r\none\r\n")
     assert word(await sink.failure()) == (UpstreamProtocolError, "cut")
-    assert gathering.size == 0
+    assert size(gathering) == 0
     await link.is_closed()
 
 

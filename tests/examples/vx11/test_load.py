@@ -66,7 +66,10 @@ async def test_every_panel_gets_every_event_once(flow: Flow, mode: str) -> None:
     accepted = report["commands_accepted"]
     assert accepted > 10
     assert report["answers"]["calls"] == {"202": accepted}
-    assert report["answers"]["tokens"] == report["answers"]["streams"]
+    tokens, streams = report["answers"]["tokens"], report["answers"]["streams"]
+    assert [*tokens] == [*streams] == ["200"]
+    # Each of the two panels that are renewed may just have its token when the load ends.
+    assert tokens["200"] - streams["200"] in (0, 1, 2)
     assert (report["expected"], report["received_minimum"], report["received_maximum"]) == (accepted,) * 3
     assert (report["lost"], report["repeated"], report["out_of_order"]) == (0, 0, 0)
     assert report["renewals"] > 0
