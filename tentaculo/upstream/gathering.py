@@ -18,7 +18,7 @@ IS_POSSIBLE: Final = hasattr(select, "epoll")
 
 
 class Member(Protocol):
-    """A connection whose transport does not read while it is a member; each is one object for ever."""
+    """A connection whose transport does not read while it is a member; it is equal to itself alone."""
 
     @property
     def is_open(self) -> bool:

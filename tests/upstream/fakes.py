@@ -49,6 +49,12 @@ def reset(wire: Wire) -> None:
     wire.abort()
 
 
+async def turns(number: int = 50) -> None:
+    """Let the loop turn, so that what would happen can happen."""
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
 class ManualServer:
     """Accepts connections and does nothing with them: tests read and write on their own."""
 

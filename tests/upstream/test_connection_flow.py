@@ -17,6 +17,7 @@ from tests.upstream.fakes import (
     REQUEST,
     Link,
     reset,
+    turns,
     word,
 )
 
@@ -126,17 +127,12 @@ async def test_paused_reading_stops_the_upstream(link: Link) -> None:
     link.wire.writer.write(OK + b"Content-Length: %d\r\n\r\n" % len(MUCH) + MUCH)
     await sink.until(lambda: sink.head is not None)
     got = len(sink.body)
-    await soon(_turns(50))
+    await soon(turns())
     assert len(sink.body) == got < len(MUCH)
     assert link.wire.writer.transport.get_write_buffer_size() > 0
     sink.on_reply = lambda: None
     link.connection.resume_reading()
     assert await sink.whole() == (200, MUCH)
-
-
-async def _turns(number: int) -> None:
-    for _ in range(number):
-        await asyncio.sleep(0)
 
 
 async def test_pausing_and_resuming_twice_is_once(link: Link) -> None:

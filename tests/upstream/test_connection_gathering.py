@@ -10,7 +10,7 @@ import pytest
 from tentaculo.errors import UpstreamProtocolError
 from tentaculo.upstream.gathering import Gathering
 from tests.fakes.gates import soon
-from tests.upstream.fakes import CHUNKED, MUCH, OK, REPLY, Link, Sink, reset, word
+from tests.upstream.fakes import CHUNKED, MUCH, OK, REPLY, Link, Sink, reset, turns, word
 
 LAST = b"0\r\n\r\n"
 
@@ -100,8 +100,7 @@ async def test_paused_reading_stops_the_upstream(link: Link, gathering: Gatherin
     await sink.until(lambda: bool(sink.body))
     got = len(sink.body)
     assert size(gathering) == 0
-    for _ in range(50):
-        await asyncio.sleep(0)
+    await soon(turns())
     assert len(sink.body) == got < len(MUCH)
     sink.on_reply = lambda: None
     link.connection.resume_reading()
@@ -143,8 +142,7 @@ async def test_paused_reading_stays_so_when_it_is_read_alone(link: Link, gatheri
     link.connection.pause_reading()
     link.connection.read_alone()
     link.wire.writer.write(b"3\r\none\r\n" + LAST)
-    for _ in range(50):
-        await asyncio.sleep(0)
+    await soon(turns())
     assert sink.body == b""
     link.connection.resume_reading()
     assert await sink.whole() == (200, b"one")
