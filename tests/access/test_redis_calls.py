@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import traceback
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from tentaculo.access.store import TokenStoreUnavailable
 from tests.fakes.clock import Clock
 from tests.fakes.gates import eventually
 from tests.fakes.redis_server import RedisServer, becomes, running_redis
+from tests.fakes.stopwatch import Stopwatch
 
 ECHO = Script("return {KEYS[1], ARGV[1]}")
 # Not in one piece: a traceback quotes the lines of this file.
@@ -189,10 +189,9 @@ async def test_closed(calls: RedisCalls) -> None:
 
 
 async def _waited(calls: RedisCalls) -> float:
-    began = time.monotonic()
-    with pytest.raises(TokenStoreUnavailable):
+    with Stopwatch() as watch, pytest.raises(TokenStoreUnavailable):
         await calls.run(ECHO, ["key"], ["value"])
-    return time.monotonic() - began
+    return watch()
 
 
 async def _until_back(calls: RedisCalls) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-
 import pytest
 from redis.cluster import key_slot  # type: ignore[attr-defined]
 
@@ -15,7 +12,9 @@ from tentaculo.access.redis_scripts import PREFIX
 from tentaculo.access.redis_store import RedisStore
 from tentaculo.access.store import TokenStoreUnavailable
 from tests.fakes.clock import Clock
+from tests.fakes.gates import soon
 from tests.fakes.redis_server import RedisServer, becomes, running_redis
+from tests.fakes.stopwatch import Stopwatch
 
 ADDRESS = "192.0.2.7"
 CHARGE = Charge("api", ADDRESS, 2.0, 10.0)
@@ -110,7 +109,6 @@ async def test_server_that_hangs_or_is_killed(tmp_path_factory: pytest.TempPathF
 
 
 async def _waited(rates: RedisRates) -> float:
-    began = time.monotonic()
-    async with asyncio.timeout(5):
-        assert not await charged(rates)
-    return time.monotonic() - began
+    with Stopwatch() as watch:
+        assert not await soon(charged(rates))
+    return watch()

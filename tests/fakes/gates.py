@@ -9,13 +9,15 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+PATIENCE = 15.0
 
-async def soon(awaitable: Awaitable[T], seconds: float = 15.0) -> T:
+
+async def soon(awaitable: Awaitable[T], seconds: float = PATIENCE) -> T:
     """Await with a bound, so that what never comes fails the test instead of hanging it."""
     return await asyncio.wait_for(awaitable, seconds)
 
 
-async def eventually(holds: Callable[[], bool], seconds: float = 15.0) -> None:
+async def eventually(holds: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Poll a fact that nothing announces, like the kernel's tables; TimeoutError when it never holds."""
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - nothing else reports it

@@ -11,6 +11,7 @@ import pytest
 from tests.fakes.client import RawClient, request
 from tests.fakes.gates import eventually, soon
 from tests.fakes.redis_server import RedisServer
+from tests.fakes.stopwatch import within
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.conftest import StartInstance
 from tests.functional.process import GatewayProcess
@@ -124,7 +125,7 @@ async def test_revoked_everywhere(pair: Pair) -> None:
         streams = [await open_stream(instance, issued.target) for instance, issued in opened]
         streams += [await open_stream(instance, "/sse/events", GOOD) for instance in pair]
         assert (await revoke(at, "operator-ui")).status == 200
-        async with asyncio.timeout(1):
+        async with within(1):
             ends = [await stream.last() for stream in streams]
         assert all(b'event: revoked\ndata: {"reason": "revoked"}\n\n' in end for end in ends)
         for instance in pair:
@@ -136,7 +137,7 @@ async def test_revoked_everywhere(pair: Pair) -> None:
 
 async def refused(instance: GatewayProcess) -> None:
     """Wait, a second at most, until the principal's own token opens nothing."""
-    async with asyncio.timeout(1):
+    async with within(1):
         while (await call(instance, "/echo/api", GOOD)).status != 403:  # noqa: ASYNC110 - polls
             await asyncio.sleep(0.01)
 

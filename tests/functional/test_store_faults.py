@@ -13,6 +13,7 @@ import pytest
 from tests.fakes.gates import eventually
 from tests.fakes.messages import Message
 from tests.fakes.redis_server import RedisServer
+from tests.fakes.stopwatch import Stopwatch
 from tests.fakes.upstream import ScriptedUpstream
 from tests.functional.conftest import StartGateway
 from tests.functional.running import GOOD, RunningGateway
@@ -69,12 +70,11 @@ class Load:
 
     async def issuing(self) -> None:
         """Ask for tokens."""
-        loop = asyncio.get_running_loop()
         while not self.over:
-            began = loop.time()
-            reply = await call(self._gateway, "/tokens/events", GOOD, method="POST")
+            with Stopwatch() as watch:
+                reply = await call(self._gateway, "/tokens/events", GOOD, method="POST")
             self.issues[reply.status] += 1
-            self.slowest = max(self.slowest, loop.time() - began)
+            self.slowest = max(self.slowest, watch())
 
     async def issued(self, status: int, count: int = 5) -> None:
         """Wait for so many more answers of this status."""

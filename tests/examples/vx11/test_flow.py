@@ -12,6 +12,7 @@ from tests.examples.vx11.flow_scene import CREDENTIAL, MODES, Flow
 from tests.examples.vx11.services import fields
 from tests.examples.vx11.sse import Block, read_block, read_event
 from tests.fakes.gates import soon
+from tests.fakes.stopwatch import within
 
 
 async def _test_events(stream: aiohttp.ClientResponse, count: int) -> list[Block]:
@@ -25,7 +26,7 @@ async def test_a_command_comes_back(flow: Flow, mode: str) -> None:
     assert stream.status == 200
     status, answer = await flow.command({"command": "restart ñ", "target": {"service": "hermes"}})
     assert status == 202
-    async with asyncio.timeout(1):
+    async with within(1):
         event = await read_event(stream.content, "command")
     assert event.data["event_id"] == answer["event_id"]
     assert event.data["correlation_id"] == "order-66"
