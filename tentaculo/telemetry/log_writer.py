@@ -22,6 +22,8 @@ from tentaculo.telemetry.log_turns import NO_TURNS, Turns
 MIB = 1024 * 1024
 _POLL_MILLISECONDS = 50
 _NICER = 10
+# So much is taken, joined and written at once; the event loop waits for that where both share a core.
+_ENOUGH = 32 * 1024
 
 
 def dropped_line(count: int) -> bytes:
@@ -50,7 +52,7 @@ class _Tear:
 
 
 class LogWriter:
-    """A queue of lines and the thread that empties it, at most every `flush_interval` seconds.
+    """A queue of lines and the thread that empties it, each 32 KiB or `flush_interval` seconds.
 
     `target` is a descriptor, which stays open, or a file, which is the writer's from now on.  `notice`
     makes the line that tells how many were dropped, `unopened` the one that tells why the file could
@@ -90,8 +92,9 @@ class LogWriter:
         self._moved = False
         self._idle = True
         self._closed = False
-        self._closing = threading.Event()
         self._deadline = float("inf")
+        self._gathered = 0
+        self._enough = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
@@ -110,6 +113,10 @@ class LogWriter:
         else:
             self._taken_in += size
             self._lines.append(line)
+            self._gathered += size
+            if self._gathered >= _ENOUGH:
+                self._gathered = 0
+                self._enough.set()
         if self._idle:
             self._idle = False
             self._wake.set()
@@ -128,7 +135,7 @@ class LogWriter:
         """Write what is queued, for at most `timeout` seconds; what is left counts as dropped."""
         self._deadline = time.monotonic() + timeout
         self._closed = True
-        self._closing.set()
+        self._enough.set()
         self._wake.set()
         self._thread.join(timeout)
         # A thread stuck in a blocking write is left behind: it is a daemon, and the process ends.
@@ -152,11 +159,12 @@ class LogWriter:
 
     def _run(self) -> None:
         _give_way()
-        while not self._closing.is_set():
+        while not self._closed:
             self._wake.wait()
             self._wake.clear()
             while not self._idle:
-                self._closing.wait(self._flush_interval)  # lines gather
+                self._enough.wait(self._flush_interval)  # lines gather
+                self._enough.clear()
                 self._flush()
                 self._rest()
         self._flush()
