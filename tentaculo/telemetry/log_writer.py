@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 
 from tentaculo.telemetry.log_file import LogFile, Place, place_of
 from tentaculo.telemetry.log_turns import NO_TURNS, Turns
@@ -22,7 +23,7 @@ from tentaculo.telemetry.log_turns import NO_TURNS, Turns
 MIB = 1024 * 1024
 _POLL_MILLISECONDS = 50
 _NICER = 10
-# So much is taken, joined and written at once; the event loop waits for that where both share a core.
+# So much is worth a write. The event loop waits for the join, and where both share a core for the write too.
 _ENOUGH = 32 * 1024
 
 
@@ -94,8 +95,7 @@ class LogWriter:
         self._closed = False
         self._deadline = float("inf")
         self._gathered = 0
-        self._enough = threading.Event()
-        self._wake = threading.Event()
+        self._calls: SimpleQueue[None] = SimpleQueue()  # who calls the thread waits for no lock of its
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
 
@@ -116,10 +116,10 @@ class LogWriter:
             self._gathered += size
             if self._gathered >= _ENOUGH:
                 self._gathered = 0
-                self._enough.set()
+                self._calls.put(None)
         if self._idle:
             self._idle = False
-            self._wake.set()
+            self._calls.put(None)
 
     def reopen(self) -> None:
         """Have the file opened again, since it was moved; it happens soon, between two lines.
@@ -129,14 +129,13 @@ class LogWriter:
         if self._file is not None:
             self._moved = True
             self._idle = False
-            self._wake.set()
+            self._calls.put(None)
 
     def close(self, timeout: float) -> None:
         """Write what is queued, for at most `timeout` seconds; what is left counts as dropped."""
         self._deadline = time.monotonic() + timeout
         self._closed = True
-        self._enough.set()
-        self._wake.set()
+        self._calls.put(None)
         self._thread.join(timeout)
         # A thread stuck in a blocking write is left behind: it is a daemon, and the process ends.
         stuck = self._thread.is_alive()
@@ -160,11 +159,10 @@ class LogWriter:
     def _run(self) -> None:
         _give_way()
         while not self._closed:
-            self._wake.wait()
-            self._wake.clear()
+            self._calls.get()
             while not self._idle:
-                self._enough.wait(self._flush_interval)  # lines gather
-                self._enough.clear()
+                with suppress(Empty):
+                    self._calls.get(timeout=self._flush_interval)  # lines gather
                 self._flush()
                 self._rest()
         self._flush()
@@ -187,12 +185,13 @@ class LogWriter:
             self._open_again()
         lines = self._take()
         self._in_hand = len(lines)
+        data = b"".join(lines)
         if lines or self._is_unfinished():
-            self._lose(len(lines) - self._write(lines))
+            self._lose(len(lines) - self._write(lines, data))
         self._in_hand = 0
-        self._done_with += sum(map(len, lines))
+        self._done_with += len(data)
         count = self.dropped - self._reported
-        if count and self._write([self._notice(count)]):
+        if count and self._write_one(self._notice(count)):
             self._reported += count
 
     def _open_again(self) -> None:
@@ -200,21 +199,24 @@ class LogWriter:
         try:
             self._file.reopen()
         except OSError as fault:
-            self._lose(1 - self._write([self._unopened(fault.strerror or "unknown")]))
+            self._lose(1 - self._write_one(self._unopened(fault.strerror or "unknown")))
         self._fd = self._file.fd
 
     def _is_unfinished(self) -> bool:
         """Say whether a line that counts as written still misses its end."""
         return self._tear is not None and self._tear.place is not None
 
-    def _write(self, lines: list[bytes]) -> int:
-        """Write lines and return how many went out, or will be whole when there is room again."""
-        with self._turns:
-            return self._write_in_turn(lines)
+    def _write_one(self, line: bytes) -> int:
+        return self._write([line], line)
 
-    def _write_in_turn(self, lines: list[bytes]) -> int:
+    def _write(self, lines: list[bytes], data: bytes) -> int:
+        """Write lines, joined in `data`; return how many went out, or will be whole once there is room."""
+        with self._turns:
+            return self._write_in_turn(lines, data)
+
+    def _write_in_turn(self, lines: list[bytes], data: bytes) -> int:
         start = self._start()
-        data = memoryview(start + b"".join(lines))
+        data = start + data
         sent = self._send(data)
         if sent == len(data):
             self._tear = None
@@ -252,12 +254,12 @@ class LogWriter:
         self._tear = None if is_empty else _Tear(b"\n", None)
         return b"" if is_empty else b"\n"
 
-    def _send(self, data: memoryview) -> int:
+    def _send(self, data: bytes) -> int:
         sent = 0
         # Past the deadline the descriptor may be another file's already.
         while sent < len(data) and time.monotonic() < self._deadline:
             try:
-                sent += os.write(self._fd, data[sent:])
+                sent += os.write(self._fd, memoryview(data)[sent:])
             except BlockingIOError:
                 if not self._waits_for_room():
                     break
