@@ -201,8 +201,7 @@ def _route(
 
 def _stream(draft: Draft, route: RouteDraft, section: StreamSection) -> StreamSettings:
     values, path = given(section), (*route.path, "stream")
-    if draft.document.says_null((*path, "max_age")):
-        values["max_age"] = None
+    values |= {key: None for key in ("max_age", "gather") if draft.document.says_null((*path, key))}
     if (route.access in _BEATING or section.shared) and not draft.document.says_null((*path, "heartbeat")):
         values.setdefault("heartbeat", _HEARTBEAT)
     if section.replay is not None:

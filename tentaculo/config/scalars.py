@@ -81,10 +81,7 @@ def read_count(value: object) -> int:
 
 def read_duration(value: object) -> float:
     """Return a time in seconds."""
-    match = _DURATION(value) if isinstance(value, str) else None
-    if match is None:
-        raise sentence("must be a duration with its unit, such as 500ms, 15s, 1m or 4h")
-    seconds = float(match[1]) * _SECONDS[match[2]]
+    seconds = _read_seconds(value)
     if not 0.001 <= seconds <= LONGEST:
         raise sentence("must be a duration between 1ms and 8784h")
     return seconds
@@ -94,12 +91,19 @@ def duration_within(least: float, most: float, said: str) -> Callable[[object], 
     """Return a reader that takes a time within bounds, in seconds; `said` is the sentence for others."""
 
     def read(value: object) -> float:
-        seconds = read_duration(value)
+        seconds = _read_seconds(value)
         if not least <= seconds <= most:
             raise sentence(said)
         return seconds
 
     return read
+
+
+def _read_seconds(value: object) -> float:
+    match = _DURATION(value) if isinstance(value, str) else None
+    if match is None:
+        raise sentence("must be a duration with its unit, such as 500ms, 15s, 1m or 4h")
+    return float(match[1]) * _SECONDS[match[2]]
 
 
 def count_up_to(most: int) -> Callable[[object], int]:

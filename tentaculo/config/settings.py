@@ -227,7 +227,7 @@ class StreamSettings:
     max_streams_per_client: int | None = None
     unavailable: Unavailable = Unavailable.ERROR
     last_event: bool = True
-    gather: float | None = None
+    gather: float | None = 0.0005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,7 @@ Retry = Annotated[
 DrainTime = Retry
 Gather = Annotated[
     float,
-    PlainValidator(duration_within(0.001, 1.0, "must be a duration between 1ms and 1s")),
+    PlainValidator(duration_within(0.0001, 1.0, "must be a duration between 0.1ms and 1s")),
     AS_DURATION,
 ]
 KeptEvents = Annotated[

@@ -87,7 +87,7 @@ class StreamSection(Section):
     gather: Gather | None = Field(
         None,
         description="Time for which events may wait to be read together with those of other streams, where "
-        "many come; 1ms to 1s, null (default) for none.",
+        "many come; 0.1ms to 1s, default 0.5ms, null for none.",
     )
 
 

@@ -114,7 +114,12 @@ StoreUrl = Annotated[
 StoreTimeout = Annotated[
     float,
     PlainValidator(
-        duration_within(0.001, 0.4, "must be 400ms at most, since a decision on access takes 0.5s at most")
+        duration_within(
+            0.001,
+            0.4,
+            "must be a duration between 1ms and 400ms, "
+            "since a decision on access takes 0.5s at most",
+        )
     ),
     AS_DURATION,
 ]

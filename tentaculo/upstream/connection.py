@@ -172,8 +172,13 @@ class UpstreamConnection:
             self._join(gathering, transport)
 
     def _join(self, gathering: Gathering, transport: asyncio.Transport) -> None:
-        if not transport.is_closing():  # else the descriptor may be another's by now
+        if transport.is_closing():  # the descriptor may be another's by now
+            return
+        try:
             gathering.join(self, self.fileno)
+        except OSError:  # no descriptor or memory is left for it
+            self._gathering = None
+            transport.resume_reading()
 
     def read_alone(self) -> None:
         """Be read by the transport again, or not at all where reading is paused."""

@@ -9,12 +9,18 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
-FEW: Final = 4  # fewer at a time are not worth the wait
+from tentaculo.upstream import ticker
+from tentaculo.upstream.ticker import Ticker
+
+FEW: Final = 3  # fewer at a time are not worth the wait
 PIECE_BYTES: Final = 64 * 1024
-IS_POSSIBLE: Final = hasattr(select, "epoll")
+BULK_BYTES: Final = 16 * 1024  # whoever has so much at a time would be slowed down by waiting
+IS_POSSIBLE: Final = hasattr(select, "epoll") and ticker.IS_POSSIBLE
 
 
 class Member(Protocol):
@@ -37,26 +43,39 @@ class Member(Protocol):
 class Gathering:
     """Reads its members' sockets: at once while few have something, else all of them each `seconds`.
 
-    Few is less than FEW within `seconds`.  Needs epoll, where IS_POSSIBLE; holds a descriptor while it has
-    members.
+    Few is less than FEW within `seconds`; it is few again when none has anything for so long, or one has
+    BULK_BYTES.  `clock` counts seconds.  Needs epoll and timerfd, where IS_POSSIBLE; holds a descriptor
+    while it has members, and one more while they wait.
     """
 
-    def __init__(self, seconds: float, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        loop: asyncio.AbstractEventLoop,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._seconds = seconds
         self._loop: Any = loop  # uvloop's methods return other things than the types say
+        self._clock = clock
         self._poll: select.epoll | None = None
+        self._ticker: Ticker | None = None
         self._members: dict[int, Member] = {}
         self._descriptors: dict[Member, int] = {}
-        self._timer: asyncio.TimerHandle | None = None
         self._since = 0.0
         self._count = 0
+        self._has_bulk = False
 
     def join(self, member: Member, descriptor: int) -> None:
-        """Read a member's open socket from now on, until it leaves."""
-        if self._poll is None:
-            self._poll = select.epoll()
-            self._loop.add_reader(self._poll.fileno(), self._on_ready)
-        self._poll.register(descriptor, select.EPOLLIN)
+        """Read a member's open socket from now on, until it leaves; raise OSError where that can't be."""
+        poll = self._poll
+        if poll is None:
+            self._poll = poll = select.epoll()
+            self._loop.add_reader(poll.fileno(), self._on_ready)
+        try:
+            poll.register(descriptor, select.EPOLLIN)
+        except OSError:
+            self._close_if_empty(poll)
+            raise
         self._members[descriptor] = member
         self._descriptors[member] = descriptor
 
@@ -69,39 +88,41 @@ class Gathering:
             del self._members[descriptor]
             with suppress(OSError):  # of one that was closed, epoll has let go by itself
                 self._poll.unregister(descriptor)
-        if not self._members:
-            self._close(self._poll)
+        self._close_if_empty(self._poll)
 
-    def _close(self, poll: select.epoll) -> None:
-        if self._timer is None:
+    def _close_if_empty(self, poll: select.epoll) -> None:
+        if self._members:
+            return
+        if self._ticker is None:
             self._loop.remove_reader(poll.fileno())
         else:
-            self._timer.cancel()
-            self._timer = None
+            self._ticker.close()
+            self._ticker = None
         poll.close()
         self._poll = None
 
     def _on_ready(self) -> None:
-        poll, now = self._poll, self._loop.time()
+        poll, now = self._poll, self._clock()
         if now - self._since >= self._seconds:
             self._since, self._count = now, 0
         self._count += self._read()
-        if self._count >= FEW and poll is not None and poll is self._poll:
-            self._loop.remove_reader(poll.fileno())
-            self._timer = self._loop.call_later(self._seconds, self._on_time)
+        if self._count >= FEW and not self._has_bulk and poll is not None and poll is self._poll:
+            with suppress(OSError):  # no descriptor is left for it: they are read at once, as before
+                self._ticker = Ticker(self._seconds, self._on_tick, self._loop)
+                self._loop.remove_reader(poll.fileno())
 
-    def _on_time(self) -> None:
-        poll, count = self._poll, self._read()
-        if poll is None or poll is not self._poll:  # all have left, and perhaps others have come
+    def _on_tick(self) -> None:
+        poll, count, ticker = self._poll, self._read(), self._ticker
+        if poll is None or poll is not self._poll or ticker is None:  # all have left, and others may have come
             return
-        if count >= FEW:
-            self._timer = self._loop.call_later(self._seconds, self._on_time)
-        else:
-            self._timer = None
+        if not count or self._has_bulk:
+            ticker.close()
+            self._ticker = None
             self._loop.add_reader(poll.fileno(), self._on_ready)
 
     def _read(self) -> int:
         """Read what is there, and return of how many."""
+        self._has_bulk = False
         if self._poll is None:
             return 0
         ready = self._poll.poll(0)
@@ -122,6 +143,8 @@ class Gathering:
         if not data:
             member.read_alone()
             return
+        if len(data) >= BULK_BYTES:
+            self._has_bulk = True
         try:
             member.data_received(data)
         except Exception as fault:  # whatever one does, those behind it have their turn

@@ -114,9 +114,12 @@ def test_streams_for_browsers_beat_unasked(access: str, heartbeat: str, seconds:
     assert made.stream == StreamSettings(heartbeat=seconds)
 
 
-@pytest.mark.parametrize(("gather", "seconds"), [("20ms", 0.02), ("null", None), ("", None)])
-def test_streams_are_gathered_where_that_is_asked_for(gather: str, seconds: float | None) -> None:
-    """Nothing waits unless a time is given."""
+@pytest.mark.parametrize(
+    ("gather", "seconds"),
+    [("20ms", 0.02), ("0.1ms", 0.0001), ("", 0.0005), ("null", None), ("~", None), ("${WAIT:-null}", None)],
+)
+def test_streams_are_gathered_unless_that_is_turned_off(gather: str, seconds: float | None) -> None:
+    """For half a millisecond if no other time is given; only the word null turns it off."""
     route = f"{{name: a, path: /a, upstream: backend, stream: {{gather: {gather}}}}}"
     (made,) = settings_of(config(route)).routes
     assert made.stream == StreamSettings(gather=seconds)

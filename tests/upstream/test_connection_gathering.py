@@ -9,6 +9,7 @@ import pytest
 
 from tentaculo.errors import UpstreamProtocolError
 from tentaculo.upstream.gathering import Gathering
+from tests.fakes.descriptors import all_taken
 from tests.fakes.gates import soon
 from tests.upstream.fakes import CHUNKED, MUCH, OK, REPLY, Link, Sink, reset, turns, word
 
@@ -119,6 +120,28 @@ async def test_paused_before_it_is_gathered(link: Link, gathering: Gathering) ->
     link.connection.resume_reading()
     link.wire.writer.write(b"3\r\none\r\n" + LAST)
     assert await sink.whole() == (200, b"one")
+
+
+@pytest.mark.parametrize("paused", [False, True])
+async def test_without_a_descriptor_the_transport_reads(
+    link: Link, gathering: Gathering, *, paused: bool
+) -> None:
+    """Where the system has none left to gather with, the reply goes on as any other."""
+    sink = link.ask()
+    link.wire.writer.write(CHUNKED)
+    await sink.until(lambda: sink.head is not None)
+    if paused:
+        link.connection.pause_reading()
+        link.connection.gather(gathering)
+    with all_taken():
+        if paused:
+            link.connection.resume_reading()
+        else:
+            link.connection.gather(gathering)
+    assert size(gathering) == 0
+    link.wire.writer.write(b"3\r\none\r\n" + LAST)
+    assert await sink.whole() == (200, b"one")
+    assert await (await link.exchange()).whole() == (200, b"hello")
 
 
 @pytest.mark.parametrize("paused", [False, True])

@@ -1,29 +1,18 @@
-"""Reads that are gathered: when they happen, told by a loop whose time the test moves, over real sockets."""
+"""Reads that are gathered: when they happen, told by a loop that the test turns, over real sockets."""
 
 from __future__ import annotations
 
+import resource
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
 
-from tentaculo.upstream.gathering import FEW, Gathering
+from tentaculo.upstream.gathering import BULK_BYTES, FEW, PIECE_BYTES, Gathering
+from tests.fakes.descriptors import all_taken, ticks_of
 
 SECONDS = 0.01
-
-
-class Timer:
-    """A call that is due some time after the loop's now, unless it is cancelled."""
-
-    def __init__(self, delay: float, callback: Callable[[], None]) -> None:
-        self.delay = delay
-        self.callback = callback
-        self.cancelled = False
-
-    def cancel(self) -> None:
-        """Don't call."""
-        self.cancelled = True
 
 
 class HandLoop:
@@ -32,13 +21,8 @@ class HandLoop:
     def __init__(self) -> None:
         self.now = 100.0
         self.readers: dict[int, Callable[[], None]] = {}
-        self.timers: list[Timer] = []
         self.soon: list[Callable[[], None]] = []
         self.faults: list[BaseException] = []
-
-    def time(self) -> float:
-        """Return the time."""
-        return self.now
 
     def add_reader(self, descriptor: int, callback: Callable[[], None]) -> None:
         """Watch."""
@@ -49,11 +33,6 @@ class HandLoop:
         """Watch no more."""
         return self.readers.pop(descriptor, None) is not None
 
-    def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
-        """Call later."""
-        self.timers.append(Timer(delay, callback))
-        return self.timers[-1]
-
     def call_soon(self, callback: Callable[[], None]) -> None:
         """Call in the next turn."""
         self.soon.append(callback)
@@ -63,21 +42,14 @@ class HandLoop:
         self.faults.append(context["exception"])
 
     def turn(self) -> None:
-        """Tell the one who watches, as it would be told when something is there."""
+        """Tell the one who watches, as it would be told when something is there, or when it ticks."""
         (callback,) = self.readers.values()
         callback()
 
-    def ring(self) -> None:
-        """Let the one timer's time come."""
-        (timer,) = [timer for timer in self.timers if not timer.cancelled]
-        self.timers.clear()
-        self.now += timer.delay
-        timer.callback()
-
     @property
-    def waits(self) -> list[float]:
-        """The delays of the timers that are set."""
-        return [timer.delay for timer in self.timers if not timer.cancelled]
+    def ticks(self) -> list[float]:
+        """The seconds of each timer that is watched."""
+        return [seconds for seconds in map(ticks_of, self.readers) if seconds]
 
 
 class End:
@@ -122,7 +94,7 @@ class Stand:
 
     def __init__(self) -> None:
         self.loop = HandLoop()
-        self.gathering = Gathering(SECONDS, cast(Any, self.loop))
+        self.gathering = Gathering(SECONDS, cast(Any, self.loop), lambda: self.loop.now)
         self.ends: list[End] = []
 
     def end(self) -> End:
@@ -134,13 +106,19 @@ class Stand:
         """Return as many members as are no longer few."""
         return [self.end() for _ in range(FEW)]
 
-    def beating(self) -> list[End]:
-        """Return a crowd that is read by the timer."""
+    def waiting(self) -> list[End]:
+        """Return a crowd that is read at each tick."""
         crowd = self.crowd()
         say(crowd, b"a")
         self.loop.turn()
-        assert self.loop.waits == [SECONDS]
+        assert self.is_ticking
         return crowd
+
+    @property
+    def is_ticking(self) -> bool:
+        """Whether members are read at each tick, and not when they have something."""
+        assert len(self.loop.readers) == 1
+        return self.loop.ticks == [SECONDS]
 
 
 def say(ends: list[End], data: bytes) -> None:
@@ -158,7 +136,6 @@ def stand() -> Iterator[Stand]:
         stand.gathering.leave(end)
         end.close()
     assert stand.loop.readers == {}
-    assert stand.loop.waits == []
     assert stand.gathering._poll is None
 
 
@@ -171,41 +148,97 @@ def test_few_are_read_at_once(stand: Stand) -> None:
             stand.loop.turn()
             assert len(end.got) == round_ + 1
         stand.loop.now += SECONDS
-    assert stand.loop.waits == []
+    assert not stand.is_ticking
 
 
 def test_many_are_read_together(stand: Stand) -> None:
-    """Once FEW have come in the time, the next wait for the timer, which goes on while there are enough."""
-    crowd = stand.beating()
-    assert stand.loop.readers == {}
+    """Once FEW have come in the time, the next wait for the tick, as long as each finds anything."""
+    crowd = stand.waiting()
     for piece in (b"b", b"c"):
         say(crowd, piece)
-        stand.loop.ring()
+        stand.loop.turn()
         assert all(end.got[-1] == piece for end in crowd)
-        assert stand.loop.waits == [SECONDS]
+        assert stand.is_ticking
+    say(crowd[:1], b"d")
+    stand.loop.turn()
+    assert crowd[0].got[-1] == b"d"
+    assert stand.is_ticking
 
 
 def test_a_crowd_comes_one_by_one_too(stand: Stand) -> None:
     """What counts is how many come in the time, not whether they come at one moment."""
     crowd = stand.crowd()
     for end in crowd:
-        assert stand.loop.waits == []
+        assert not stand.is_ticking
         say([end], b"x")
         stand.loop.turn()
-    assert stand.loop.waits == [SECONDS]
+    assert stand.is_ticking
 
 
 def test_few_are_read_at_once_again(stand: Stand) -> None:
-    """When the timer finds few, they are read, and the next are read as they come."""
-    crowd = stand.beating()
-    say(crowd[1:], b"b")
-    stand.loop.ring()
-    assert [end.got[-1] for end in crowd] == [b"a", *[b"b"] * (FEW - 1)]
-    assert stand.loop.waits == []
-    stand.loop.now += SECONDS
-    say(crowd[:1], b"c")
+    """When a tick finds nothing, the next are read as they come."""
+    crowd = stand.waiting()
     stand.loop.turn()
-    assert crowd[0].got[-1] == b"c"
+    assert not stand.is_ticking
+    stand.loop.now += SECONDS
+    say(crowd[:1], b"b")
+    stand.loop.turn()
+    assert crowd[0].got == [b"a", b"b"]
+    assert not stand.is_ticking
+
+
+@pytest.mark.parametrize("waiting", [False, True], ids=["few", "many"])
+def test_bulk_does_not_wait(stand: Stand, *, waiting: bool) -> None:
+    """Who has a large piece is read at once, and so are the others, until they are many again."""
+    crowd = stand.waiting() if waiting else stand.crowd()
+    bulk = b"x" * BULK_BYTES
+    say(crowd, b"b")
+    say(crowd[1:2], bulk[1:])
+    stand.loop.turn()
+    assert crowd[1].got[-1] == b"b" + bulk[1:]
+    assert not stand.is_ticking
+    say(crowd, b"c")
+    stand.loop.turn()
+    assert stand.is_ticking
+
+
+def test_more_than_a_piece_is_read_in_turns(stand: Stand) -> None:
+    """Nobody takes more than one piece at a time, so that all have their turn."""
+    one, other = stand.end(), stand.end()
+    for option, end in ((socket.SO_SNDBUF, one.far), (socket.SO_RCVBUF, one.near)):
+        end.setsockopt(socket.SOL_SOCKET, option, 4 * PIECE_BYTES)
+    say([one], b"x" * (PIECE_BYTES + 1))
+    say([other], b"y")
+    stand.loop.turn()
+    assert ([len(data) for data in one.got], other.got) == ([PIECE_BYTES], [b"y"])
+    stand.loop.turn()
+    assert [len(data) for data in one.got] == [PIECE_BYTES, 1]
+
+
+def test_without_a_descriptor_nobody_waits(stand: Stand) -> None:
+    """Where the system has none left for the timer, all are read at once, until it has."""
+    crowd = stand.crowd()
+    say(crowd, b"a")
+    with all_taken():
+        stand.loop.turn()
+    assert not stand.is_ticking
+    say(crowd, b"b")
+    stand.loop.turn()
+    assert stand.is_ticking
+    assert [end.got for end in crowd] == [[b"a", b"b"]] * FEW
+
+
+def test_who_cannot_join_leaves_nothing(stand: Stand) -> None:
+    """Neither where there is no descriptor to watch with, nor where the socket can't be watched."""
+    near, far = socket.socketpair()
+    with near, far:
+        with all_taken(), pytest.raises(OSError, match="Too many open files"):
+            stand.gathering.join(cast(Any, near), near.fileno())
+        assert stand.gathering._poll is None
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        stand.gathering.join(cast(Any, near), resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 1)
+    assert stand.gathering._poll is None
+    assert stand.loop.readers == {}
 
 
 def test_who_leaves_is_not_read(stand: Stand) -> None:
@@ -219,12 +252,12 @@ def test_who_leaves_is_not_read(stand: Stand) -> None:
     assert one.near.recv(9) == b"x"
 
 
-@pytest.mark.parametrize("beating", [False, True], ids=["few", "many"])
-def test_nothing_is_left_once_all_have_left(stand: Stand, *, beating: bool) -> None:
+@pytest.mark.parametrize("waiting", [False, True], ids=["few", "many"])
+def test_nothing_is_left_once_all_have_left(stand: Stand, *, waiting: bool) -> None:
     """No descriptor, no timer; who joins then is read."""
-    for end in stand.beating() if beating else stand.crowd():
+    for end in stand.waiting() if waiting else stand.crowd():
         stand.gathering.leave(end)
-    assert (stand.loop.readers, stand.loop.waits) == ({}, [])
+    assert stand.loop.readers == {}
     end = stand.end()
     say([end], b"x")
     stand.loop.turn()
@@ -232,10 +265,10 @@ def test_nothing_is_left_once_all_have_left(stand: Stand, *, beating: bool) -> N
 
 
 @pytest.mark.parametrize("joins", [False, True], ids=["none", "another"])
-@pytest.mark.parametrize("beating", [False, True], ids=["few", "many"])
-def test_one_may_end_the_others(stand: Stand, *, beating: bool, joins: bool) -> None:
-    """Who is ended by another's bytes is not read; when all are gone there is no timer but for who joins."""
-    crowd = stand.beating() if beating else stand.crowd()
+@pytest.mark.parametrize("waiting", [False, True], ids=["few", "many"])
+def test_one_may_end_the_others(stand: Stand, *, waiting: bool, joins: bool) -> None:
+    """Who is ended by another's bytes is not read; when all are gone nothing is watched but who joins."""
+    crowd = stand.waiting() if waiting else stand.crowd()
 
     def leave() -> None:
         for end in crowd:
@@ -247,10 +280,10 @@ def test_one_may_end_the_others(stand: Stand, *, beating: bool, joins: bool) -> 
         end.got.clear()
         end.on_data = leave
     say(crowd, b"x")
-    (stand.loop.ring if beating else stand.loop.turn)()
+    stand.loop.turn()
     assert sum(len(end.got) for end in crowd) == 1
-    assert stand.loop.waits == []
     assert len(stand.loop.readers) == joins
+    assert stand.loop.ticks == []
 
 
 def test_end_is_the_transports_and_an_error_breaks_off(stand: Stand) -> None:
