@@ -27,7 +27,7 @@ from scripts.benchmarks.peers import (
 
 PATH = "/operator/api/events/stream"
 RELAYED = "{heartbeat: null, max_age: null}"
-GATHERED = "{gather: 1ms, heartbeat: null, max_age: null}"
+UNGATHERED = "{gather: null, heartbeat: null, max_age: null}"
 SHARED = "{shared: true, heartbeat: null, max_age: null}"
 BEATING = "{heartbeat: 15s, max_age: null}"
 SHARED_BEATING = "{shared: true, heartbeat: 15s, max_age: null}"
@@ -152,7 +152,7 @@ def make_haproxy(place: Place, streams: int, *, option: str = "") -> Peer:
 
 
 make_relayed = functools.partial(make_gateway, stream=RELAYED)
-make_gathered = functools.partial(make_gateway, stream=GATHERED)
+make_ungathered = functools.partial(make_gateway, stream=UNGATHERED)
 make_shared = functools.partial(make_gateway, stream=SHARED)
 make_beating = functools.partial(make_gateway, stream=BEATING)
 make_shared_beating = functools.partial(make_gateway, stream=SHARED_BEATING)
@@ -160,7 +160,7 @@ make_no_delay = functools.partial(make_haproxy, option="option http-no-delay")
 
 RELAYING = (
     Row("tentaculo", make_relayed),
-    Row("tentaculo, gather", make_gathered),
+    Row("tentaculo, ungathered", make_ungathered),
     Row("nginx", make_nginx),
     Row("envoy", make_envoy),
     Row("caddy", make_caddy),

@@ -117,8 +117,7 @@ StoreTimeout = Annotated[
         duration_within(
             0.001,
             0.4,
-            "must be a duration between 1ms and 400ms, "
-            "since a decision on access takes 0.5s at most",
+            "must be a duration between 1ms and 400ms, since a decision on access takes 0.5s at most",
         )
     ),
     AS_DURATION,

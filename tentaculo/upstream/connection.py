@@ -164,7 +164,9 @@ class UpstreamConnection:
     def gather(self, gathering: Gathering) -> None:
         """Have the rest of the reply read together with others'; under TLS the transport alone can read."""
         transport = self._transport
-        if transport is None or not IS_POSSIBLE or transport.get_extra_info("sslcontext") is not None:
+        if transport is None or not IS_POSSIBLE or self.fileno < 0:
+            return
+        if transport.get_extra_info("sslcontext") is not None:
             return
         self._gathering = gathering
         if not self._reading_paused:

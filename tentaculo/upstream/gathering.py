@@ -14,13 +14,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
-from tentaculo.upstream import ticker
+from tentaculo.upstream.ticker import IS_POSSIBLE as CAN_TICK
 from tentaculo.upstream.ticker import Ticker
 
-FEW: Final = 3  # fewer at a time are not worth the wait
+FEW: Final = 3  # fewer in the time are not worth the wait
+LONELY: Final = 1  # at a tick, so that it ends later than it began
 PIECE_BYTES: Final = 64 * 1024
 BULK_BYTES: Final = 16 * 1024  # whoever has so much at a time would be slowed down by waiting
-IS_POSSIBLE: Final = hasattr(select, "epoll") and ticker.IS_POSSIBLE
+IS_POSSIBLE: Final = hasattr(select, "epoll") and CAN_TICK
 
 
 class Member(Protocol):
@@ -43,8 +44,8 @@ class Member(Protocol):
 class Gathering:
     """Reads its members' sockets: at once while few have something, else all of them each `seconds`.
 
-    Few is less than FEW within `seconds`; it is few again when none has anything for so long, or one has
-    BULK_BYTES.  `clock` counts seconds.  Needs epoll and timerfd, where IS_POSSIBLE; holds a descriptor
+    Few is less than FEW within `seconds`, and again when a tick finds no more than LONELY, or BULK_BYTES of
+    one.  `clock` counts seconds.  Needs epoll and timerfd, where IS_POSSIBLE; holds a descriptor
     while it has members, and one more while they wait.
     """
 
@@ -112,13 +113,13 @@ class Gathering:
                 self._loop.remove_reader(poll.fileno())
 
     def _on_tick(self) -> None:
-        poll, count, ticker = self._poll, self._read(), self._ticker
-        if poll is None or poll is not self._poll or ticker is None:  # all have left, and others may have come
+        ticker, count = self._ticker, self._read()
+        if ticker is None or ticker is not self._ticker or self._poll is None:  # all have left meanwhile
             return
-        if not count or self._has_bulk:
+        if count <= LONELY or self._has_bulk:
             ticker.close()
             self._ticker = None
-            self._loop.add_reader(poll.fileno(), self._on_ready)
+            self._loop.add_reader(self._poll.fileno(), self._on_ready)
 
     def _read(self) -> int:
         """Read what is there, and return of how many."""

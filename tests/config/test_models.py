@@ -120,7 +120,8 @@ def test_principal_may_have_streams() -> None:
         ("admin: {token: long-enough-token}", "admin.address: this key is required"),
         (
             "token_store: {timeout: 401ms}",
-            "token_store.timeout: must be a duration between 1ms and 400ms, since a decision on access takes 0.5s at most",
+            "token_store.timeout: must be a duration between 1ms and 400ms, "
+            "since a decision on access takes 0.5s at most",
         ),
         ("token_store: {max_tokens: 0}", "token_store.max_tokens: must be a whole number, 1 or more"),
         ("token_store: {ur: memory}", 'token_store.ur: unknown key; did you mean "url"?'),

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from tentaculo.upstream.gathering import BULK_BYTES, FEW, PIECE_BYTES, Gathering
+from tentaculo.upstream.gathering import BULK_BYTES, FEW, LONELY, PIECE_BYTES, Gathering
 from tests.fakes.descriptors import all_taken, ticks_of
 
 SECONDS = 0.01
@@ -152,16 +152,17 @@ def test_few_are_read_at_once(stand: Stand) -> None:
 
 
 def test_many_are_read_together(stand: Stand) -> None:
-    """Once FEW have come in the time, the next wait for the tick, as long as each finds anything."""
+    """Once FEW have come in the time, the next wait for the tick, as long as each finds a few."""
     crowd = stand.waiting()
     for piece in (b"b", b"c"):
         say(crowd, piece)
         stand.loop.turn()
         assert all(end.got[-1] == piece for end in crowd)
         assert stand.is_ticking
-    say(crowd[:1], b"d")
+    two = crowd[: LONELY + 1]
+    say(two, b"d")
     stand.loop.turn()
-    assert crowd[0].got[-1] == b"d"
+    assert all(end.got[-1] == b"d" for end in two)
     assert stand.is_ticking
 
 
@@ -175,15 +176,18 @@ def test_a_crowd_comes_one_by_one_too(stand: Stand) -> None:
     assert stand.is_ticking
 
 
-def test_few_are_read_at_once_again(stand: Stand) -> None:
-    """When a tick finds nothing, the next are read as they come."""
+@pytest.mark.parametrize("found", range(LONELY + 1))
+def test_few_are_read_at_once_again(stand: Stand, found: int) -> None:
+    """When a tick finds hardly any, they are read, and the next are as they come."""
     crowd = stand.waiting()
+    say(crowd[:found], b"b")
     stand.loop.turn()
+    assert [end.got for end in crowd] == [*[[b"a", b"b"]] * found, *[[b"a"]] * (FEW - found)]
     assert not stand.is_ticking
     stand.loop.now += SECONDS
-    say(crowd[:1], b"b")
+    say(crowd[-1:], b"c")
     stand.loop.turn()
-    assert crowd[0].got == [b"a", b"b"]
+    assert crowd[-1].got == [b"a", b"c"]
     assert not stand.is_ticking
 
 
