@@ -39,7 +39,7 @@ class Part:
 
 PARTS = (
     Part(calls, {"ways": (FULL,)}),
-    Part(streams, {"streams": (300,)}),
+    Part(streams, {"streams": (300,), "rates": (33,)}),  # as many events as the goals are for
     Part(shared, {"streams": (300,)}),
 )
 
