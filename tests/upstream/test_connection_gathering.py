@@ -139,8 +139,14 @@ async def test_without_a_descriptor_the_transport_reads(
         else:
             link.connection.gather(gathering)
     assert size(gathering) == 0
-    link.wire.writer.write(b"3\r\none\r\n" + LAST)
-    assert await sink.whole() == (200, b"one")
+    link.wire.writer.write(b"3\r\none\r\n")
+    await sink.until(lambda: sink.body == b"one")
+    link.connection.pause_reading()
+    link.wire.writer.write(b"3\r\ntwo\r\n" + LAST)
+    await soon(turns())
+    assert sink.body == b"one"
+    link.connection.resume_reading()
+    assert await sink.whole() == (200, b"onetwo")
     assert await (await link.exchange()).whole() == (200, b"hello")
 
 

@@ -76,9 +76,11 @@ async def test_a_tick_is_told_once() -> None:
     counted.ticker.close()
 
 
-async def test_closed_holds_nothing() -> None:
-    """Its descriptor is given back."""
+async def test_descriptor() -> None:
+    """It is not for programs that are started, nobody waits at it, and it is given back."""
     counted = Counted(1.0, 1)
+    assert not os.get_inheritable(counted.descriptor)
+    assert not os.get_blocking(counted.descriptor)
     counted.ticker.close()
     with pytest.raises(OSError, match=os.strerror(errno.EBADF)):
         os.fstat(counted.descriptor)
