@@ -93,10 +93,11 @@ class Pool:
     def take_idle(self, *, certain: bool = False) -> UpstreamConnection | None:
         """Lend an idle connection, None when there is none.
 
-        `certain` also asks the system whether the upstream has closed it already; for requests
-        that must not be sent twice.
+        `certain` is for requests that must not be sent twice: none that was idle for so long that the
+        upstream may be about to close it, and the system is asked whether it has done so already.
         """
-        while self._idle:
+        since = self._deadlines.clock() - LEARNED_SHARE * self._learned if certain else 0.0
+        while self._idle and self._idle[-1].active_at >= since:
             connection = self._idle.pop()
             if connection.is_open and not (certain and _is_readable(connection)):
                 return connection
@@ -231,12 +232,16 @@ class Pool:
             self._learn(connection)
 
     def _learn(self, connection: UpstreamConnection) -> None:
-        """Keep idle connections for less time than the upstream does; probe upwards when it kept one."""
+        """Keep idle connections for less time than the upstream does; probe upwards when it kept one.
+
+        Never by more than a step above what it has kept, however many it has kept so long.
+        """
+        learned, idle_seconds = self._learned, self._deadlines.clock() - connection.active_at
         if connection.peer_closed:
-            idle_seconds = self._deadlines.clock() - connection.active_at
-            self._learned = max(LEARNED_FLOOR, min(self._learned, idle_seconds * LEARNED_SHARE))
+            self._learned = max(LEARNED_FLOOR, min(learned, idle_seconds * LEARNED_SHARE))
         else:
-            self._learned = min(self._keep_alive, self._learned * LEARNED_GROWTH)
+            shown = min(learned, idle_seconds)
+            self._learned = min(self._keep_alive, max(learned, shown * LEARNED_GROWTH))
 
 
 def _is_readable(connection: UpstreamConnection) -> bool:

@@ -18,9 +18,9 @@ from tests.functional.configuration import configuration
 from tests.functional.conftest import StartGateway
 from tests.functional.running import GOOD, RunningGateway
 
-IDLE_SECONDS = 0.3
-CLIENTS = 60
-CALLS = 24  # of each client, half of them POST: 1,440
+IDLE_SECONDS = 1.0
+CLIENTS = 90
+CALLS = 16  # of each client, half of them POST: 1,440
 ROOT = Path(__file__).parents[2]
 
 

@@ -61,6 +61,32 @@ async def test_keep_alive_goes_up_again_to_what_is_configured(pooled: Pooled) ->
     assert seen[-1] == KEEP_ALIVE
 
 
+async def test_many_that_outlive_their_time_together_teach_as_one(pooled: Pooled) -> None:
+    """That ten connections lasted so long at a time says no more of longer times than one of them would."""
+    first = await pooled.kept()
+    pooled.pass_time(2.0)
+    await pooled.closes(*first)
+    for _ in range(10):
+        await pooled.kept()
+    pooled.pass_time(1.2)
+    await eventually(lambda: pooled.pool.open_connections == 0)
+    assert await pooled.patience() == pytest.approx(1.5)
+
+
+async def test_what_may_not_be_sent_twice_keeps_away_from_the_edge(pooled: Pooled) -> None:
+    """A connection that the upstream may be closing takes only calls that could be repeated."""
+    first = await pooled.kept()
+    pooled.pass_time(2.0)
+    await pooled.closes(*first)
+    older, _ = await pooled.kept()
+    younger, _ = await pooled.kept()
+    pooled.pass_time(0.71)
+    assert pooled.pool.take_idle(certain=True) is younger
+    pooled.pass_time(0.02)
+    assert pooled.pool.take_idle(certain=True) is None
+    assert pooled.pool.take_idle() is older
+
+
 async def test_ends_of_connections_in_use_teach_nothing(pooled: Pooled) -> None:
     """Only idle connections tell how long the upstream keeps them."""
     connection, wire = await pooled.kept()
