@@ -41,6 +41,7 @@ class HermesRelay:
         self._url = base_url.rstrip("/") + STREAM_PATH
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=2, sock_read=silent_seconds)
         self._back_off = back_off
+        self._opening: set[_RelayedStream] = set()
         self._streams: set[_RelayedStream] = set()
         self._opened: aiohttp.ClientSession | None = None
 
@@ -57,10 +58,13 @@ class HermesRelay:
         # hermes knows no id with other characters, and a header can't hold every one.
         last_id = None if last_event_id is None else last_event_id.encode("ascii", "replace").decode()
         with closing(_RelayedStream(self._connector(correlation_id), self._back_off())) as stream:
+            self._opening.add(stream)
             try:
                 await stream.start(last_id)
             except _HermesAway:
                 raise Refused(503, "events_unavailable", "hermes does not answer", retry_after=1) from None
+            finally:
+                self._opening.discard(stream)
             self._streams.add(stream)
             try:
                 yield stream.pieces(retry_ms)
@@ -68,8 +72,8 @@ class HermesRelay:
                 self._streams.discard(stream)
 
     def end_streams(self) -> None:
-        """End every stream after a whole event."""
-        for stream in self._streams:
+        """End every stream after a whole event, and those that are being opened."""
+        for stream in self._streams | self._opening:
             stream.close()
 
     async def close(self) -> None:
@@ -106,16 +110,19 @@ class _RelayedStream:
         self._response: aiohttp.ClientResponse | None = None
         self._last_id: str | None = None
         self._closing = asyncio.Event()
+        self._starting: asyncio.Timeout | None = None
 
     async def start(self, last_event_id: str | None) -> None:
-        """Connect, and learn where the stream begins."""
+        """Connect, and learn where the stream begins; raises _HermesAway, on `close` too."""
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(ANSWER_SECONDS) as self._starting:
                 self._response = await self._connect(last_event_id)
                 first = await self._response.content.readuntil(_BLOCK_END)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             self._drop()
             raise _HermesAway from None
+        finally:
+            self._starting = None
         if self._response.status != 200 or not first.endswith(_BLOCK_END):
             self._drop()
             raise _HermesAway
@@ -136,6 +143,8 @@ class _RelayedStream:
     def close(self) -> None:
         """Make the stream end."""
         self._closing.set()
+        if self._starting is not None:
+            self._starting.reschedule(0.0)
         self._drop()
 
     async def _blocks(self) -> AsyncGenerator[bytes, None]:
@@ -152,12 +161,12 @@ class _RelayedStream:
             return
 
     async def _restart(self) -> None:
+        await self._pause()
         while not self._closing.is_set():
-            await self._pause()
             try:
                 return await self.start(self._last_id)
             except _HermesAway:
-                continue
+                await self._pause()
         return None
 
     async def _pause(self) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from examples.vx11.bus_client import BackOff
 from examples.vx11.hermes_relay import HermesRelay
 from examples.vx11.problems import Refused
 from tests.examples.vx11.services import no_pause
@@ -45,11 +46,13 @@ class FakeHermes:
         return [self._field(request, "last-event-id") for request in self.requests]
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator[HermesRelay]:
+    async def serving(
+        self, *, silent_seconds: float = 0.2, back_off: Callable[[], BackOff] = no_pause
+    ) -> AsyncIterator[HermesRelay]:
         """Listen; yields a relay of it."""
         server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         host, port = server.sockets[0].getsockname()
-        relay = HermesRelay(f"http://{host}:{port}", back_off=no_pause, silent_seconds=0.2)
+        relay = HermesRelay(f"http://{host}:{port}", back_off=back_off, silent_seconds=silent_seconds)
         try:
             yield relay
         finally:
@@ -60,6 +63,7 @@ class FakeHermes:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.requests.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        self.gates.open(f"request {len(self.requests)}")
         if self.scenes:
             await self.scenes.popleft()(writer)
         writer.close()
@@ -173,6 +177,50 @@ async def test_streams_end_when_told(hermes: FakeHermes, *, is_away: bool) -> No
         await asyncio.sleep(0)
         relay.end_streams()
         assert await soon(coming) is None
+
+
+async def test_streams_end_while_hermes_has_their_request(
+    hermes: FakeHermes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is being opened is refused, one that is being opened again ends: at once."""
+    monkeypatch.setattr("examples.vx11.hermes_relay.ANSWER_SECONDS", 60)
+    hermes.says(HEAD, b"id: 7\n\n")
+    hermes.says(until="end")
+    hermes.says(until="end")
+    async with (
+        hermes.serving(silent_seconds=60) as relay,
+        relay.open(None, "c-1", retry_ms=1) as pieces,
+        AsyncExitStack() as stack,
+    ):
+        await _read(pieces, 1)
+        ending = asyncio.ensure_future(anext(pieces, None))
+        await soon(hermes.gates.passed("request 2"))
+        opening = asyncio.ensure_future(stack.enter_async_context(relay.open(None, "c-2", retry_ms=1)))
+        await soon(hermes.gates.passed("request 3"))
+        relay.end_streams()
+        assert await soon(ending) is None
+        with pytest.raises(Refused):
+            await soon(opening)
+
+
+async def test_streams_end_between_two_tries(hermes: FakeHermes) -> None:
+    """One that waits before it asks hermes again ends, and asks no more."""
+
+    async def sleep(_seconds: float) -> None:
+        hermes.gates.open("pausing")
+        await hermes.gates.passed("end")
+
+    hermes.says(HEAD, b"id: 7\n\n")
+    async with (
+        hermes.serving(back_off=lambda: BackOff(sleep=sleep)) as relay,
+        relay.open(None, "c-1", retry_ms=1) as pieces,
+    ):
+        await _read(pieces, 1)
+        ending = asyncio.ensure_future(anext(pieces, None))
+        await soon(hermes.gates.passed("pausing"))
+        relay.end_streams()
+        assert await soon(ending) is None
+        assert len(hermes.requests) == 1
 
 
 async def test_an_event_as_large_as_they_come_passes(hermes: FakeHermes) -> None:
