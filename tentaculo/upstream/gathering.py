@@ -17,8 +17,9 @@ from typing import Any, Final, Protocol
 from tentaculo.upstream.ticker import IS_POSSIBLE as CAN_TICK
 from tentaculo.upstream.ticker import Ticker
 
-FEW: Final = 3  # fewer in the time are not worth the wait
-LONELY: Final = 1  # at a tick, so that it ends later than it began
+TICKS: Final = 8  # are looked at together, since one says little
+MANY: Final = 24  # in the time of so many ticks are worth the wait
+FEW: Final = 16  # are not; less than many, since to begin and to end costs something too
 PIECE_BYTES: Final = 64 * 1024
 BULK_BYTES: Final = 16 * 1024  # whoever has so much at a time would be slowed down by waiting
 IS_POSSIBLE: Final = hasattr(select, "epoll") and CAN_TICK
@@ -44,9 +45,9 @@ class Member(Protocol):
 class Gathering:
     """Reads its members' sockets: at once while few have something, else all of them each `seconds`.
 
-    Few is less than FEW within `seconds`, and again when a tick finds no more than LONELY, or BULK_BYTES of
-    one.  `clock` counts seconds.  Needs epoll and timerfd, where IS_POSSIBLE; holds a descriptor
-    while it has members, and one more while they wait.
+    Few is less than MANY within TICKS times `seconds`, and again when so many ticks have found no more than
+    FEW, or one BULK_BYTES of one member.  `clock` counts seconds.  Needs epoll and timerfd, where
+    IS_POSSIBLE; holds a descriptor while it has members, and one more while they wait.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Gathering:
         self._descriptors: dict[Member, int] = {}
         self._since = 0.0
         self._count = 0
+        self._ticks = 0
         self._has_bulk = False
 
     def join(self, member: Member, descriptor: int) -> None:
@@ -104,22 +106,28 @@ class Gathering:
 
     def _on_ready(self) -> None:
         poll, now = self._poll, self._clock()
-        if now - self._since >= self._seconds:
+        if now - self._since >= TICKS * self._seconds:
             self._since, self._count = now, 0
         self._count += self._read()
-        if self._count >= FEW and not self._has_bulk and poll is not None and poll is self._poll:
+        if self._count >= MANY and not self._has_bulk and poll is not None and poll is self._poll:
+            self._count = self._ticks = 0
             with suppress(OSError):  # no descriptor is left for it: they are read at once, as before
                 self._ticker = Ticker(self._seconds, self._on_tick, self._loop)
                 self._loop.remove_reader(poll.fileno())
 
     def _on_tick(self) -> None:
-        ticker, count = self._ticker, self._read()
+        ticker = self._ticker
+        self._count += self._read()
         if ticker is None or ticker is not self._ticker or self._poll is None:  # all have left meanwhile
             return
-        if count <= LONELY or self._has_bulk:
+        self._ticks += 1
+        if self._has_bulk or (self._ticks == TICKS and self._count <= FEW):
             ticker.close()
             self._ticker = None
+            self._count = 0
             self._loop.add_reader(self._poll.fileno(), self._on_ready)
+        elif self._ticks == TICKS:
+            self._count = self._ticks = 0
 
     def _read(self) -> int:
         """Read what is there, and return of how many."""

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from tentaculo.upstream.gathering import BULK_BYTES, FEW, LONELY, PIECE_BYTES, Gathering
+from tentaculo.upstream.gathering import BULK_BYTES, FEW, MANY, PIECE_BYTES, TICKS, Gathering
 from tests.fakes.descriptors import all_taken, ticks_of
 
 SECONDS = 0.01
@@ -102,8 +102,8 @@ class Stand:
         return self.ends[-1]
 
     def crowd(self) -> list[End]:
-        """Return as many members as are no longer few."""
-        return [self.end() for _ in range(FEW)]
+        """Return as many members as are many."""
+        return [self.end() for _ in range(MANY)]
 
     def waiting(self) -> list[End]:
         """Return a crowd that is read at each tick."""
@@ -139,30 +139,26 @@ def stand() -> Iterator[Stand]:
 
 
 def test_few_are_read_at_once(stand: Stand) -> None:
-    """One after another, each at the moment that it comes, while less than FEW come in the time."""
+    """One after another, each at the moment that it comes, while less than MANY come in the time."""
     crowd = stand.crowd()
     for round_ in range(3):
         for end in crowd[1:]:
             say([end], b"x")
             stand.loop.turn()
             assert len(end.got) == round_ + 1
-        stand.loop.now += SECONDS
+        stand.loop.now += TICKS * SECONDS
     assert not stand.is_ticking
 
 
 def test_many_are_read_together(stand: Stand) -> None:
-    """Once FEW have come in the time, the next wait for the tick, as long as each finds a few."""
+    """Once MANY have come in the time, the next wait for the tick, as long as TICKS of them find more than FEW."""
     crowd = stand.waiting()
-    for piece in (b"b", b"c"):
-        say(crowd, piece)
+    for number in range(3 * TICKS):
+        some = crowd[: FEW + 1] if number % TICKS == 3 else []
+        say(some, b"b")
         stand.loop.turn()
-        assert all(end.got[-1] == piece for end in crowd)
+        assert all(end.got[-1] == b"b" for end in some)
         assert stand.is_ticking
-    two = crowd[: LONELY + 1]
-    say(two, b"d")
-    stand.loop.turn()
-    assert all(end.got[-1] == b"d" for end in two)
-    assert stand.is_ticking
 
 
 def test_a_crowd_comes_one_by_one_too(stand: Stand) -> None:
@@ -175,19 +171,23 @@ def test_a_crowd_comes_one_by_one_too(stand: Stand) -> None:
     assert stand.is_ticking
 
 
-@pytest.mark.parametrize("found", range(LONELY + 1))
+@pytest.mark.parametrize("found", [0, FEW])
 def test_few_are_read_at_once_again(stand: Stand, found: int) -> None:
-    """When a tick finds hardly any, they are read, and the next are as they come."""
+    """When so many ticks find hardly any, they are read, and the next are as they come."""
     crowd = stand.waiting()
-    say(crowd[:found], b"b")
-    stand.loop.turn()
-    assert [end.got for end in crowd] == [*[[b"a", b"b"]] * found, *[[b"a"]] * (FEW - found)]
-    assert not stand.is_ticking
-    stand.loop.now += SECONDS
-    say(crowd[-1:], b"c")
-    stand.loop.turn()
-    assert crowd[-1].got == [b"a", b"c"]
-    assert not stand.is_ticking
+    say(crowd, b"b")
+    for _ in range(TICKS):  # the first is one of many
+        stand.loop.turn()
+    say(crowd[:found], b"c")
+    for _ in range(TICKS):
+        assert stand.is_ticking
+        stand.loop.turn()
+    assert [end.got for end in crowd] == [*[[b"a", b"b", b"c"]] * found, *[[b"a", b"b"]] * (MANY - found)]
+    for end in crowd[1:]:  # even were no time to pass
+        assert not stand.is_ticking
+        say([end], b"d")
+        stand.loop.turn()
+        assert end.got[-1] == b"d"
 
 
 @pytest.mark.parametrize("waiting", [False, True], ids=["few", "many"])
@@ -228,7 +228,7 @@ def test_without_a_descriptor_nobody_waits(stand: Stand) -> None:
     say(crowd, b"b")
     stand.loop.turn()
     assert stand.is_ticking
-    assert [end.got for end in crowd] == [[b"a", b"b"]] * FEW
+    assert [end.got for end in crowd] == [[b"a", b"b"]] * MANY
 
 
 def test_who_cannot_join_leaves_nothing(stand: Stand) -> None:
@@ -268,7 +268,7 @@ def test_nothing_is_left_once_all_have_left(stand: Stand, *, waiting: bool) -> N
 
 
 @pytest.mark.parametrize("joins", [False, True], ids=["none", "another"])
-@pytest.mark.parametrize("speaking", [1, FEW])
+@pytest.mark.parametrize("speaking", [1, MANY])
 @pytest.mark.parametrize("waiting", [False, True], ids=["few", "many"])
 def test_one_may_end_the_others(stand: Stand, speaking: int, *, waiting: bool, joins: bool) -> None:
     """Who is ended by another's bytes is not read; when all are gone nothing is watched but who joins."""
@@ -329,7 +329,7 @@ def test_descriptor_is_used_again(stand: Stand) -> None:
 
 def test_fault_of_one_is_its_own(stand: Stand) -> None:
     """It is reported and breaks that one off, which is read no more; the others are read."""
-    crowd = [stand.end() for _ in range(FEW - 1)]
+    crowd = [stand.end() for _ in range(3)]
     crowd[0].fault = ValueError("own")
     say(crowd, b"x")
     stand.loop.turn()
