@@ -41,13 +41,12 @@ class HermesRelay:
         self._url = base_url.rstrip("/") + STREAM_PATH
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=2, sock_read=silent_seconds)
         self._back_off = back_off
-        self._opening: set[_RelayedStream] = set()
         self._streams: set[_RelayedStream] = set()
         self._opened: aiohttp.ClientSession | None = None
 
     @property
     def stream_count(self) -> int:
-        """How many clients have one open."""
+        """How many clients have one open, or are opening one."""
         return len(self._streams)
 
     @asynccontextmanager
@@ -58,22 +57,21 @@ class HermesRelay:
         # hermes knows no id with other characters, and a header can't hold every one.
         last_id = None if last_event_id is None else last_event_id.encode("ascii", "replace").decode()
         with closing(_RelayedStream(self._connector(correlation_id), self._back_off())) as stream:
-            self._opening.add(stream)
-            try:
-                await stream.start(last_id)
-            except _HermesAway:
-                raise Refused(503, "events_unavailable", "hermes does not answer", retry_after=1) from None
-            finally:
-                self._opening.discard(stream)
             self._streams.add(stream)
             try:
+                try:
+                    await stream.start(last_id)
+                except _HermesAway:
+                    raise Refused(
+                        503, "events_unavailable", "hermes does not answer", retry_after=1
+                    ) from None
                 yield stream.pieces(retry_ms)
             finally:
                 self._streams.discard(stream)
 
     def end_streams(self) -> None:
         """End every stream after a whole event, and those that are being opened."""
-        for stream in self._streams | self._opening:
+        for stream in self._streams:
             stream.close()
 
     async def close(self) -> None:
@@ -143,7 +141,7 @@ class _RelayedStream:
     def close(self) -> None:
         """Make the stream end."""
         self._closing.set()
-        if self._starting is not None:
+        if self._starting is not None and not self._starting.expired():
             self._starting.reschedule(0.0)
         self._drop()
 

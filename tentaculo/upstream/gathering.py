@@ -121,13 +121,14 @@ class Gathering:
         if ticker is None or ticker is not self._ticker or self._poll is None:  # all have left meanwhile
             return
         self._ticks += 1
-        if self._has_bulk or (self._ticks == TICKS and self._count <= FEW):
+        if self._ticks < TICKS and not self._has_bulk:
+            return
+        is_over = self._has_bulk or self._count <= FEW
+        self._count = self._ticks = 0
+        if is_over:
             ticker.close()
             self._ticker = None
-            self._count = 0
             self._loop.add_reader(self._poll.fileno(), self._on_ready)
-        elif self._ticks == TICKS:
-            self._count = self._ticks = 0
 
     def _read(self) -> int:
         """Read what is there, and return of how many."""
